@@ -1,0 +1,48 @@
+/* Text: growable buffers, numbers without the locale, names that are nearly right. */
+#ifndef SPT_LIB_BASE_TEXT_H
+#define SPT_LIB_BASE_TEXT_H
+
+#include "ctx.h"
+
+/* A growable byte buffer, always NUL-terminated once anything was added. An allocation that fails
+ * sets `failed`; later calls do nothing; look once at the end. */
+typedef struct spt__buf {
+    spt_ctx *ctx;
+    char *data;
+    size_t size, capacity;
+    bool failed;
+} spt__buf;
+
+void spt__buf_init(spt__buf *b, spt_ctx *ctx);
+void spt__buf_free(spt__buf *b);
+void spt__buf_put(spt__buf *b, const void *data, size_t size);
+void spt__buf_puts(spt__buf *b, const char *text);
+void spt__buf_printf(spt__buf *b, const char *format, ...) SPT__PRINTF(2, 3);
+/* Shortest decimal text that reads back as the same double ("0.1"); "NaN", "inf", "-inf". */
+void spt__buf_double(spt__buf *b, double value);
+/* JSON string with quotes and escapes; NULL gives null. */
+void spt__buf_json(spt__buf *b, const char *text);
+/* XML text or attribute content with the five escapes. */
+void spt__buf_xml(spt__buf *b, const char *text);
+/* Hand the bytes over (release with spt__free); NULL when failed. */
+char *spt__buf_take(spt__buf *b);
+
+enum { SPT__DOUBLE_CAPACITY = 32 };
+/* Shortest round-trip text, as in spt__buf_double; returns its length. */
+int spt__format_double(double value, char out[SPT__DOUBLE_CAPACITY]);
+
+/* snprintf for our formats (ctx.h), locale-free. */
+int spt__vformat(char *out, size_t capacity, const char *format, va_list args);
+int spt__format(char *out, size_t capacity, const char *format, ...) SPT__PRINTF(3, 4);
+
+/* Read one number from text[0..length), correctly rounded, with `decimal` as the decimal mark.
+ * The whole range must be a number (surrounding blanks allowed). No hex; inf and nan are refused. */
+bool spt__parse_double(const char *text, size_t length, char decimal, double *value);
+bool spt__parse_int64(const char *text, size_t length, int64_t *value);
+
+bool spt__same_text(const char *a, const char *b);           /* ASCII case ignored */
+bool spt__is_utf8(const char *text, size_t length);
+/* The name of the list nearest to `name` (edit distance), NULL if none is near. */
+const char *spt__nearest(const char *name, const char *const *names, size_t n);
+
+#endif
