@@ -11,8 +11,8 @@
  *   "stopped because". The numbers never change; read an unknown one as a failure.
  * - **Error text.** After a negative status spt_ctx_last_error() gives one line that says what was
  *   wrong, where, and what would be right.
- * - **Threads** (`@threads ctx` below): a context and all that was made from it belong to one thread
- *   at a time. Datasets, spaces and models are immutable once made and may be read from any
+ * - **Threads** (`@threads ctx` below): a context and all that was made from it belong to one
+ * thread at a time. Datasets, spaces and models are immutable once made and may be read from any
  *   thread ("@threads any"); prediction from several threads takes one spt_predictor each.
  * - **Callbacks** return a status, take `void *user` last and run on the thread that called into
  *   the library, one at a time, in a fixed order, with no lock held. SPT_OK goes on,
@@ -54,29 +54,29 @@ extern "C" {
 #define SPT_VERSION_PATCH 0
 
 /** Every status: name, number, text. Append only. */
-#define SPT_STATUS_LIST(X)                                                                         \
-    X(SPT_OK, 0, "done")                                                                           \
-    X(SPT_STOP_TRIALS, 1, "stopped: the number of trials asked for is reached")                    \
-    X(SPT_STOP_TIME, 2, "stopped: the time asked for is used up")                                  \
-    X(SPT_STOP_HOST, 3, "stopped: the host asked for it")                                          \
-    X(SPT_STOP_TARGET, 4, "stopped: the target value is reached")                                  \
-    X(SPT_STOP_EXHAUSTED, 5, "stopped: no configuration is left to try")                           \
-    X(SPT_PRUNED, 10, "the trial was given up early")                                              \
-    X(SPT_EINVAL, -1, "argument outside its documented range")                                     \
-    X(SPT_ENOMEM, -2, "memory allocation failed")                                                  \
-    X(SPT_EIO, -3, "a file could not be read or written")                                          \
-    X(SPT_EFORMAT, -4, "file content not understood")                                              \
-    X(SPT_ENOTFOUND, -5, "no such name")                                                           \
-    X(SPT_EBUSY, -6, "not possible at this moment")                                                \
-    X(SPT_EMISMATCH, -7, "differs from what is on record")                                         \
-    X(SPT_EDATA, -8, "spectra or reference values unusable")                                       \
-    X(SPT_ESHAPE, -9, "the network is impossible for this input")                                  \
-    X(SPT_EDIVERGED, -10, "the training loss became infinite or not a number")                     \
-    X(SPT_ESTORE, -11, "the study store failed")                                                   \
-    X(SPT_EVERSION, -12, "written in a newer format")                                              \
-    X(SPT_EUNSUPPORTED, -13, "not supported by this build")                                        \
-    X(SPT_ECAPACITY, -14, "the buffer is too small")                                               \
-    X(SPT_ECALLBACK, -20, "a host callback failed")                                                \
+#define SPT_STATUS_LIST(X)                                                      \
+    X(SPT_OK, 0, "done")                                                        \
+    X(SPT_STOP_TRIALS, 1, "stopped: the number of trials asked for is reached") \
+    X(SPT_STOP_TIME, 2, "stopped: the time asked for is used up")               \
+    X(SPT_STOP_HOST, 3, "stopped: the host asked for it")                       \
+    X(SPT_STOP_TARGET, 4, "stopped: the target value is reached")               \
+    X(SPT_STOP_EXHAUSTED, 5, "stopped: no configuration is left to try")        \
+    X(SPT_PRUNED, 10, "the trial was given up early")                           \
+    X(SPT_EINVAL, -1, "argument outside its documented range")                  \
+    X(SPT_ENOMEM, -2, "memory allocation failed")                               \
+    X(SPT_EIO, -3, "a file could not be read or written")                       \
+    X(SPT_EFORMAT, -4, "file content not understood")                           \
+    X(SPT_ENOTFOUND, -5, "no such name")                                        \
+    X(SPT_EBUSY, -6, "not possible at this moment")                             \
+    X(SPT_EMISMATCH, -7, "differs from what is on record")                      \
+    X(SPT_EDATA, -8, "spectra or reference values unusable")                    \
+    X(SPT_ESHAPE, -9, "the network is impossible for this input")               \
+    X(SPT_EDIVERGED, -10, "the training loss became infinite or not a number")  \
+    X(SPT_ESTORE, -11, "the study store failed")                                \
+    X(SPT_EVERSION, -12, "written in a newer format")                           \
+    X(SPT_EUNSUPPORTED, -13, "not supported by this build")                     \
+    X(SPT_ECAPACITY, -14, "the buffer is too small")                            \
+    X(SPT_ECALLBACK, -20, "a host callback failed")                             \
     X(SPT_EINTERNAL, -99, "internal error of the library")
 
 typedef enum {
@@ -95,7 +95,8 @@ SPT_API const char *spt_status_text(int32_t status);
 /** Version of the running library, "major.minor.patch". Static. @threads any */
 SPT_API const char *spt_version(void);
 
-/** What the library was built with (compiler, BLIS, libxml2, SQLite), one line. Static. @threads any */
+/** What the library was built with (compiler, BLIS, libxml2, SQLite), one line. Static. @threads
+ * any */
 SPT_API const char *spt_build_info(void);
 
 /** Zero a record and set its `struct_size`.
@@ -178,7 +179,8 @@ SPT_API int32_t spt_ctx_stopping(const spt_ctx *ctx);
 
 /** A set of named knobs for one purpose, made by spt_csv_options_new(), spt_channel_options_new(),
  * spt_training_options_new(), spt_objective_options_new(), spt_sampler_options_new() or
- * spt_forest_options_new(). Functions that take one copy what they need; NULL means the defaults. */
+ * spt_forest_options_new(). Functions that take one copy what they need; NULL means the defaults.
+ */
 typedef struct spt_options spt_options;
 
 typedef enum {

@@ -45,11 +45,7 @@ SPT_API const char *spt_axis_unit_name(int32_t unit);
 /** The axis unit of that name, or SPT_EINVAL. @threads any */
 SPT_API int32_t spt_axis_unit_from_name(const char *name);
 
-typedef enum {
-    SPT_FLOAT32 = 1,
-    SPT_FLOAT64 = 2,
-    SPT_DTYPE_MAX_ENUM_ = 0x7fffffff
-} spt_dtype;
+typedef enum { SPT_FLOAT32 = 1, SPT_FLOAT64 = 2, SPT_DTYPE_MAX_ENUM_ = 0x7fffffff } spt_dtype;
 
 /** A view of a matrix of any strides. */
 typedef struct spt_matrix {
@@ -72,8 +68,8 @@ SPT_API void spt_matrix_init(spt_matrix *m, int32_t dtype, const void *data, int
  * @param axis       p strictly ascending or descending positive positions; copied
  * @param axis_unit  spt_axis_unit; not SPT_AXIS_UNKNOWN
  * @param unit       spt_unit of the values
- * @param borrow     0: the spectra are copied and checked now. 1: they must stay valid and unchanged
- *                   until `destroy` runs; whether they are finite is checked at first use
+ * @param borrow     0: the spectra are copied and checked now. 1: they must stay valid and
+ * unchanged until `destroy` runs; whether they are finite is checked at first use
  * @param user, destroy  hook for borrowed storage, see spt_destroy_fn; may be NULL
  * @return SPT_OK, SPT_EINVAL, SPT_EDATA (row and band named), SPT_ENOMEM
  * @threads ctx
@@ -155,17 +151,18 @@ typedef enum {
 
 typedef struct spt_column_info {
     uint32_t struct_size;
-    int32_t kind;        /**< spt_column_kind */
-    const char *name;    /**< valid while the dataset is */
+    int32_t kind;     /**< spt_column_kind */
+    const char *name; /**< valid while the dataset is */
     int64_t n_missing;
-    int64_t n_distinct;  /**< distinct values present */
-    double low, high;    /**< of a number column, NaN if all are missing */
-    int32_t is_id;       /**< 1 for the column that names the rows */
+    int64_t n_distinct; /**< distinct values present */
+    double low, high;   /**< of a number column, NaN if all are missing */
+    int32_t is_id;      /**< 1 for the column that names the rows */
     int32_t reserved;
 } spt_column_info;
 
 SPT_API int64_t spt_dataset_columns(const spt_dataset *dataset);
-SPT_API int32_t spt_dataset_column(const spt_dataset *dataset, int64_t index, spt_column_info *info);
+SPT_API int32_t spt_dataset_column(const spt_dataset *dataset, int64_t index,
+                                   spt_column_info *info);
 /** Index of a column, or -1. */
 SPT_API int64_t spt_dataset_find_column(const spt_dataset *dataset, const char *name);
 /** Copy a number column, NaN = missing. @param out capacity n
@@ -193,7 +190,8 @@ typedef enum {
 SPT_API int32_t spt_dataset_fingerprint(const spt_dataset *dataset, int32_t part, int64_t column,
                                         char out[65]);
 
-/* ---- datasets from datasets (all: @threads ctx) ----------------------------------------------- */
+/* ---- datasets from datasets (all: @threads ctx) -----------------------------------------------
+ */
 
 /** The rows with these indices, in this order; repeats are allowed. Shares storage. */
 SPT_API int32_t spt_dataset_take(spt_ctx *ctx, const spt_dataset *dataset, const int64_t *rows,

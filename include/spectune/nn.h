@@ -61,22 +61,22 @@ SPT_API int32_t spt_network_add_pool(spt_network *network, int32_t type, int64_t
 SPT_API int32_t spt_network_add_dropout(spt_network *network, double share);
 SPT_API int32_t spt_network_add_dense(spt_network *network, int64_t units);
 
-/** Add the output layer (dense, linear) and draw the initial weights: He for ReLU, LeakyReLU, ELU and
- * Swish, LeCun for SELU, Glorot where no activation follows; normal; biases 0. After this no layer
- * can be added. @param seed the same seed gives the same weights */
+/** Add the output layer (dense, linear) and draw the initial weights: He for ReLU, LeakyReLU, ELU
+ * and Swish, LeCun for SELU, Glorot where no activation follows; normal; biases 0. After this no
+ * layer can be added. @param seed the same seed gives the same weights */
 SPT_API int32_t spt_network_finish(spt_network *network, uint64_t seed);
 
 /** Build a finished network from a configuration.
  *
- * Parameter names (those that the space lacks take the value in brackets; others are an error, but for
- * the names of training options and the channels): `conv_blocks` (0); per block i from 1:
- * `conv_i_filters` (16), `conv_i_kernel` (5), `conv_i_stride` (1), `conv_i_padding` valid|same (same),
- * `conv_i_batch_norm` (false), `conv_i_activation` (relu), `conv_i_pool` (false), `conv_i_pool_type`
- * max|average (max), `conv_i_pool_size` (2), `conv_i_pool_stride` (the size), `conv_i_pool_padding`
- * (valid), `conv_i_dropout` (false), `conv_i_dropout_rate` (0.2); `fc_blocks` (0); per block:
- * `fc_i_units` (32), `fc_i_batch_norm` (false), `fc_i_activation` (relu), `fc_i_dropout` (false),
- * `fc_i_dropout_rate` (0.2). Order in a block: convolution or dense, batch normalisation, activation,
- * pooling, dropout.
+ * Parameter names (those that the space lacks take the value in brackets; others are an error, but
+ * for the names of training options and the channels): `conv_blocks` (0); per block i from 1:
+ * `conv_i_filters` (16), `conv_i_kernel` (5), `conv_i_stride` (1), `conv_i_padding` valid|same
+ * (same), `conv_i_batch_norm` (false), `conv_i_activation` (relu), `conv_i_pool` (false),
+ * `conv_i_pool_type` max|average (max), `conv_i_pool_size` (2), `conv_i_pool_stride` (the size),
+ * `conv_i_pool_padding` (valid), `conv_i_dropout` (false), `conv_i_dropout_rate` (0.2); `fc_blocks`
+ * (0); per block: `fc_i_units` (32), `fc_i_batch_norm` (false), `fc_i_activation` (relu),
+ * `fc_i_dropout` (false), `fc_i_dropout_rate` (0.2). Order in a block: convolution or dense, batch
+ * normalisation, activation, pooling, dropout.
  *
  * @param channels  number of channels that the configuration switches on
  * @return SPT_OK, SPT_ESHAPE (block named), SPT_EINVAL, SPT_ENOMEM
@@ -100,18 +100,19 @@ SPT_API int64_t spt_network_weights(const spt_network *network);
 /** One tensor of a network: weights, or the running statistics of a batch normalisation. */
 typedef struct spt_tensor_info {
     uint32_t struct_size;
-    int32_t trainable;    /**< 0 for running statistics */
-    const char *name;     /**< "conv_1.weight", "conv_1.bias", "bn_1.scale", "bn_1.shift",
-                               "bn_1.mean", "bn_1.variance", "dense_2.weight", "output.bias"; valid
-                               while the network is */
-    int32_t n_dims;       /**< 1 to 3 */
+    int32_t trainable; /**< 0 for running statistics */
+    const char *name;  /**< "conv_1.weight", "conv_1.bias", "bn_1.scale", "bn_1.shift",
+                            "bn_1.mean", "bn_1.variance", "dense_2.weight", "output.bias"; valid
+                            while the network is */
+    int32_t n_dims;    /**< 1 to 3 */
     int32_t reserved;
     int64_t dims[3];
-    int64_t size;         /**< product of the dims */
+    int64_t size; /**< product of the dims */
 } spt_tensor_info;
 
 SPT_API int64_t spt_network_tensors(const spt_network *network);
-SPT_API int32_t spt_network_tensor(const spt_network *network, int64_t index, spt_tensor_info *info);
+SPT_API int32_t spt_network_tensor(const spt_network *network, int64_t index,
+                                   spt_tensor_info *info);
 /** Copy a tensor out. @param values capacity info.size */
 SPT_API int32_t spt_network_get(const spt_network *network, int64_t index, float *values);
 /** Copy a tensor in. Values must be finite, variances not negative. */
@@ -126,9 +127,9 @@ SPT_API int32_t spt_network_predict(spt_network *network, const float *x, int64_
 /** Knobs of training, with their defaults: `loss` mse|mae|huber (mse), `huber_delta` (1),
  * `optimizer` sgd|adagrad|rmsprop|adam|adamw (adam), `learning_rate` (1e-3), `momentum` (0, sgd),
  * `rho` (0.9, rmsprop), `adagrad_start` (0.1), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-7),
- * `weight_decay` (0; decoupled for adamw, else added to the gradient), `batch_size` (32; larger than
- * the rows means one full batch), `epochs` (100), `patience` (20 epochs without a better watched
- * loss; 0: never stop early), `seed` (1). */
+ * `weight_decay` (0; decoupled for adamw, else added to the gradient), `batch_size` (32; larger
+ * than the rows means one full batch), `epochs` (100), `patience` (20 epochs without a better
+ * watched loss; 0: never stop early), `seed` (1). */
 SPT_API int32_t spt_training_options_new(spt_ctx *ctx, spt_options **out);
 /** Set those knobs that are parameters of the configuration too, by the same names. */
 SPT_API int32_t spt_training_options_configure(spt_options *options, const spt_config *config);
@@ -137,11 +138,11 @@ SPT_API int32_t spt_training_options_configure(spt_options *options, const spt_c
 typedef struct spt_epoch {
     uint32_t struct_size;
     int32_t reserved;
-    int64_t epoch;    /**< from 1 */
-    int64_t epochs;   /**< at most */
-    double loss;      /**< mean training loss over the epoch's batches */
-    double watched;   /**< loss on the watched rows, NaN without any */
-    int64_t best;     /**< epoch of the lowest watched loss so far */
+    int64_t epoch;  /**< from 1 */
+    int64_t epochs; /**< at most */
+    double loss;    /**< mean training loss over the epoch's batches */
+    double watched; /**< loss on the watched rows, NaN without any */
+    int64_t best;   /**< epoch of the lowest watched loss so far */
 } spt_epoch;
 
 /** After each epoch. SPT_STOP_HOST ends training; anything else but SPT_OK fails it. */
@@ -151,10 +152,10 @@ typedef int32_t (*spt_epoch_fn)(const spt_epoch *epoch, void *user);
 typedef struct spt_training_report {
     uint32_t struct_size;
     int32_t reserved;
-    int64_t epochs;   /**< run */
-    int64_t best;     /**< epoch whose weights the network has now */
-    double loss;      /**< training loss of that epoch */
-    double watched;   /**< its watched loss, NaN without watched rows */
+    int64_t epochs; /**< run */
+    int64_t best;   /**< epoch whose weights the network has now */
+    double loss;    /**< training loss of that epoch */
+    double watched; /**< its watched loss, NaN without watched rows */
     double seconds;
 } spt_training_report;
 

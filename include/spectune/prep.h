@@ -2,9 +2,9 @@
  * @file
  * Pretreatment: from what the sensor delivers to the input channels of a network.
  *
- * A preparation is a recipe: steps on the axis (averaging, crop, resampling, decimation), then up to
- * five channels computed from reflectance R and absorbance A = log10(1/R). All of it works on one
- * spectrum at a time, so it may run before any split; what must be fitted (scaling) is not here
+ * A preparation is a recipe: steps on the axis (averaging, crop, resampling, decimation), then up
+ * to five channels computed from reflectance R and absorbance A = log10(1/R). All of it works on
+ * one spectrum at a time, so it may run before any split; what must be fitted (scaling) is not here
  * but in spt_scaler, fitted on training rows only.
  *
  * @since 0.1
@@ -66,9 +66,9 @@ SPT_API int32_t spt_prep_add_resample(spt_prep *prep, double low, double high, d
 /** Decimate (spt_dataset_decimate). */
 SPT_API int32_t spt_prep_add_decimate(spt_prep *prep, int64_t factor, int32_t average);
 
-/** Knobs of the channels: `d1_window` (11 points), `d1_order` (2), `d2_window` (11), `d2_order` (2),
- * `window_in` (points | axis: windows are widths in the axis's unit, rounded to an odd number of
- * points), `constant_snv` (error | zero: what a spectrum without variation gives). */
+/** Knobs of the channels: `d1_window` (11 points), `d1_order` (2), `d2_window` (11), `d2_order`
+ * (2), `window_in` (points | axis: windows are widths in the axis's unit, rounded to an odd number
+ * of points), `constant_snv` (error | zero: what a spectrum without variation gives). */
 SPT_API int32_t spt_channel_options_new(spt_ctx *ctx, spt_options **out);
 /** Use these channel settings. Copied. */
 SPT_API int32_t spt_prep_set_channels(spt_prep *prep, const spt_options *options);
@@ -115,7 +115,8 @@ typedef struct spt_scaler spt_scaler;
  */
 SPT_API int32_t spt_scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int64_t c,
                                const int64_t *rows, int64_t n_rows, int32_t mode, spt_scaler **out);
-/** Make one of given numbers. @param mean, sd  c (SPT_SCALE_CHANNEL) or p x c (SPT_SCALE_BAND) values */
+/** Make one of given numbers. @param mean, sd  c (SPT_SCALE_CHANNEL) or p x c (SPT_SCALE_BAND)
+ * values */
 SPT_API int32_t spt_scaler_new(spt_ctx *ctx, int64_t p, int64_t c, int32_t mode, const double *mean,
                                const double *sd, spt_scaler **out);
 SPT_API void spt_scaler_free(spt_scaler *scaler);

@@ -74,8 +74,8 @@ SPT_API int32_t spt_space_add_bool(spt_space *space, const char *name, int32_t v
 /** Put a parameter into a group ("training", "input", "conv", "fc", ...), shown with importance. */
 SPT_API int32_t spt_space_set_group(spt_space *space, const char *name, const char *group);
 
-/** `child` exists only if `parent` exists and compares so with the values; several calls for one child
- * must all hold. The parent must have been added before the child.
+/** `child` exists only if `parent` exists and compares so with the values; several calls for one
+ * child must all hold. The parent must have been added before the child.
  * @param values  texts as in spt_config_set_text(); one, or several for SPT_OP_IN */
 SPT_API int32_t spt_space_add_condition(spt_space *space, const char *child, const char *parent,
                                         int32_t op, const char *const *values, int32_t n);
@@ -102,14 +102,14 @@ typedef struct spt_parameter_info {
     uint32_t struct_size;
     int32_t type; /**< spt_parameter_type */
     const char *name;
-    const char *group;  /**< "" if none */
-    double low, high;   /**< numbers; 0 and n_choices - 1 for the others */
-    double step;        /**< 0 = continuous */
-    double value;       /**< default: number, or index of the choice */
-    int32_t log;        /**< 0 or 1 */
-    int32_t n_choices;  /**< 0 for numbers */
+    const char *group; /**< "" if none */
+    double low, high;  /**< numbers; 0 and n_choices - 1 for the others */
+    double step;       /**< 0 = continuous */
+    double value;      /**< default: number, or index of the choice */
+    int32_t log;       /**< 0 or 1 */
+    int32_t n_choices; /**< 0 for numbers */
     int32_t n_conditions;
-    int32_t parent;     /**< index of the parent in the first condition, -1 if none */
+    int32_t parent; /**< index of the parent in the first condition, -1 if none */
 } spt_parameter_info;
 
 SPT_API const char *spt_space_name(const spt_space *space);
@@ -119,7 +119,8 @@ SPT_API int32_t spt_space_describe(const spt_space *space, int32_t index, spt_pa
 SPT_API int32_t spt_space_find(const spt_space *space, const char *name);
 /** Text of a choice; NULL if there is none. Valid while the space is. */
 SPT_API const char *spt_space_choice(const spt_space *space, int32_t index, int32_t choice);
-/** The condition of a parameter as text ("conv_blocks >= 2 and conv_2_pool = true"), "" if always. */
+/** The condition of a parameter as text ("conv_blocks >= 2 and conv_2_pool = true"), "" if always.
+ */
 SPT_API const char *spt_space_condition(const spt_space *space, int32_t index);
 SPT_API int32_t spt_space_forbidden_count(const spt_space *space);
 SPT_API const char *spt_space_forbidden(const spt_space *space, int32_t index);
@@ -133,8 +134,9 @@ SPT_API void spt_config_free(spt_config *config);
 /** The space it belongs to; valid while the configuration is. */
 SPT_API const spt_space *spt_config_space(const spt_config *config);
 
-/** Set a number, or a choice by index. Whether other parameters exist is worked out anew; those that
- * come into being take their defaults. A parameter that does not exist at present may not be set.
+/** Set a number, or a choice by index. Whether other parameters exist is worked out anew; those
+ * that come into being take their defaults. A parameter that does not exist at present may not be
+ * set.
  * @return SPT_OK, SPT_EINVAL (bounds, grid), SPT_ENOTFOUND (nearest name offered) */
 SPT_API int32_t spt_config_set_number(spt_config *config, const char *name, double value);
 /** Set from text: a number with a decimal point, or the text of a choice. */
@@ -142,7 +144,8 @@ SPT_API int32_t spt_config_set_text(spt_config *config, const char *name, const 
 
 /** 1 if the parameter exists in this configuration, 0 if not, SPT_ENOTFOUND. */
 SPT_API int32_t spt_config_exists(const spt_config *config, const char *name);
-/** The number, or index of the choice. @return SPT_OK, SPT_ENOTFOUND (also when it does not exist) */
+/** The number, or index of the choice. @return SPT_OK, SPT_ENOTFOUND (also when it does not exist)
+ */
 SPT_API int32_t spt_config_number(const spt_config *config, const char *name, double *value);
 /** The value as text, query-then-fill. */
 SPT_API int32_t spt_config_text(const spt_config *config, const char *name, char *buffer,
@@ -155,8 +158,8 @@ SPT_API int32_t spt_config_check(const spt_config *config);
 /** 1 if both have the same space and values, else 0. */
 SPT_API int32_t spt_config_equal(const spt_config *a, const spt_config *b);
 
-/** Read a configuration of `space` from XML (doc/schemas/config.rng); parameters not named take their
- * defaults. An unknown parameter is an error. */
+/** Read a configuration of `space` from XML (doc/schemas/config.rng); parameters not named take
+ * their defaults. An unknown parameter is an error. */
 SPT_API int32_t spt_config_read_xml(spt_ctx *ctx, const spt_space *space, const char *path,
                                     spt_config **out);
 /** As XML text, query-then-fill. */

@@ -66,15 +66,15 @@ void *spt__calloc_aligned(spt_ctx *ctx, size_t count, size_t size);
 void spt__free_aligned(spt_ctx *ctx, void *block);
 
 /* Argument checks of public functions: a NULL handle has no context to carry a text. */
-#define SPT__REQUIRE(cond)                                                                         \
-    do {                                                                                           \
-        if (!(cond)) return SPT_EINVAL;                                                            \
+#define SPT__REQUIRE(cond)              \
+    do {                                \
+        if (!(cond)) return SPT_EINVAL; \
     } while (0)
 
-#define SPT__TRY(call)                                                                             \
-    do {                                                                                           \
-        int32_t spt__try_status = (call);                                                          \
-        if (spt__try_status < 0) return spt__try_status;                                           \
+#define SPT__TRY(call)                                   \
+    do {                                                 \
+        int32_t spt__try_status = (call);                \
+        if (spt__try_status < 0) return spt__try_status; \
     } while (0)
 
 /* Copy the `size` first bytes of our record into the caller's, which may be shorter (older) or

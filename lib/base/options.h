@@ -8,10 +8,10 @@
 typedef struct spt__knob {
     const char *name;
     spt_option_type type;
-    double low, high, number;  /* bounds and default */
-    const char *choices;       /* "a|b|c" */
-    const char *text_default;  /* of a choice or text */
-    const char *text;          /* meaning and unit, one line */
+    double low, high, number; /* bounds and default */
+    const char *choices;      /* "a|b|c" */
+    const char *text_default; /* of a choice or text */
+    const char *text;         /* meaning and unit, one line */
 } spt__knob;
 
 /* `kind` is used in messages ("training option 'momentum' ..."). */

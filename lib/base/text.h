@@ -36,11 +36,12 @@ int spt__vformat(char *out, size_t capacity, const char *format, va_list args);
 int spt__format(char *out, size_t capacity, const char *format, ...) SPT__PRINTF(3, 4);
 
 /* Read one number from text[0..length), correctly rounded, with `decimal` as the decimal mark.
- * The whole range must be a number (surrounding blanks allowed). No hex; inf and nan are refused. */
+ * The whole range must be a number (surrounding blanks allowed). No hex; inf and nan are refused.
+ */
 bool spt__parse_double(const char *text, size_t length, char decimal, double *value);
 bool spt__parse_int64(const char *text, size_t length, int64_t *value);
 
-bool spt__same_text(const char *a, const char *b);           /* ASCII case ignored */
+bool spt__same_text(const char *a, const char *b); /* ASCII case ignored */
 bool spt__is_utf8(const char *text, size_t length);
 /* The name of the list nearest to `name` (edit distance), NULL if none is near. */
 const char *spt__nearest(const char *name, const char *const *names, size_t n);

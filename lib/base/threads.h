@@ -8,19 +8,20 @@
  * when the context has one thread. A negative status makes the tasks not yet started not start. */
 typedef int32_t (*spt__task_fn)(int64_t index, int32_t worker, void *arg, spt__err *e);
 
-/* Run tasks 0..n-1 (started in order) on min(threads, n) threads and wait. The status is that of the
- * failed task with the lowest index, its text is in `e`; 0 otherwise. Threads are made for the call. */
+/* Run tasks 0..n-1 (started in order) on min(threads, n) threads and wait. The status is that of
+ * the failed task with the lowest index, its text is in `e`; 0 otherwise. Threads are made for the
+ * call. */
 int32_t spt__parallel(spt_ctx *ctx, int64_t n, spt__task_fn fn, void *arg, spt__err *e);
 
-/* Events: tasks post them from any thread; the caller's thread hands them out while it waits, in the
- * order (task index, order of posting), whatever thread was faster: what one thread would give.
+/* Events: tasks post them from any thread; the caller's thread hands them out while it waits, in
+ * the order (task index, order of posting), whatever thread was faster: what one thread would give.
  * `handler` runs on the caller's thread with no lock held; a status other than SPT_OK is kept and
  * returned from spt__parallel_events when all tasks have ended (later events are dropped); it is
  * the handler's business to ask tasks to stop (spt_ctx_stop or a flag of its own). */
 typedef struct spt__events spt__events;
 typedef int32_t (*spt__event_fn)(int64_t task, const void *event, void *arg);
-typedef int32_t (*spt__event_task_fn)(int64_t index, int32_t worker, spt__events *events,
-                                      void *arg, spt__err *e);
+typedef int32_t (*spt__event_task_fn)(int64_t index, int32_t worker, spt__events *events, void *arg,
+                                      spt__err *e);
 int32_t spt__parallel_events(spt_ctx *ctx, int64_t n, size_t event_size, spt__event_task_fn fn,
                              spt__event_fn handler, void *arg, spt__err *e);
 /* Copies event_size bytes. SPT_ENOMEM if that fails. */

@@ -11,11 +11,11 @@
 #include <string.h>
 
 /* The call must succeed; else the test fails with the library's own words. */
-#define OK(ctx, call)                                                                              \
-    do {                                                                                           \
-        int32_t ok_status_ = (call);                                                               \
-        ck_assert_msg(ok_status_ >= 0, "%s: %s: %s", #call, spt_status_name(ok_status_),           \
-                      spt_ctx_last_error(ctx));                                                    \
+#define OK(ctx, call)                                                                    \
+    do {                                                                                 \
+        int32_t ok_status_ = (call);                                                     \
+        ck_assert_msg(ok_status_ >= 0, "%s: %s: %s", #call, spt_status_name(ok_status_), \
+                      spt_ctx_last_error(ctx));                                          \
     } while (0)
 
 /* The call must fail with this status, and the text must hold `words` and be one line. */
@@ -32,37 +32,37 @@
     } while (0)
 
 /* |a - b| <= tol * max(1, |b|) */
-#define NEAR(a, b, tol)                                                                            \
-    do {                                                                                           \
-        double near_a_ = (double)(a), near_b_ = (double)(b);                                       \
-        ck_assert_msg(fabs(near_a_ - near_b_) <= (tol)*fmax(1.0, fabs(near_b_)),                   \
-                      "%s = %.17g, %s = %.17g", #a, near_a_, #b, near_b_);                         \
+#define NEAR(a, b, tol)                                                          \
+    do {                                                                         \
+        double near_a_ = (double)(a), near_b_ = (double)(b);                     \
+        ck_assert_msg(fabs(near_a_ - near_b_) <= (tol)*fmax(1.0, fabs(near_b_)), \
+                      "%s = %.17g, %s = %.17g", #a, near_a_, #b, near_b_);       \
     } while (0)
 
 /* |a - b| <= tol * |b| */
-#define RELATIVE(a, b, tol)                                                                        \
-    do {                                                                                           \
-        double near_a_ = (double)(a), near_b_ = (double)(b);                                       \
-        ck_assert_msg(fabs(near_a_ - near_b_) <= (tol)*fabs(near_b_), "%s = %.17g, %s = %.17g",    \
-                      #a, near_a_, #b, near_b_);                                                   \
+#define RELATIVE(a, b, tol)                                                                     \
+    do {                                                                                        \
+        double near_a_ = (double)(a), near_b_ = (double)(b);                                    \
+        ck_assert_msg(fabs(near_a_ - near_b_) <= (tol)*fabs(near_b_), "%s = %.17g, %s = %.17g", \
+                      #a, near_a_, #b, near_b_);                                                \
     } while (0)
 
 /* A main() that runs the tests named. With CK_RUN_... and CK_FORK as Check documents them. */
-#define TEST_MAIN(name, ...)                                                                       \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const TTest *const tests_[] = {__VA_ARGS__};                                               \
-        Suite *suite_ = suite_create(name);                                                        \
-        TCase *tcase_ = tcase_create(name);                                                        \
-        tcase_set_timeout(tcase_, 120);                                                            \
-        for (size_t i_ = 0; i_ < sizeof tests_ / sizeof tests_[0]; i_++)                           \
-            tcase_add_test(tcase_, tests_[i_]);                                                    \
-        suite_add_tcase(suite_, tcase_);                                                           \
-        SRunner *runner_ = srunner_create(suite_);                                                 \
-        srunner_run_all(runner_, CK_NORMAL);                                                       \
-        int failed_ = srunner_ntests_failed(runner_);                                              \
-        srunner_free(runner_);                                                                     \
-        return failed_ != 0;                                                                       \
+#define TEST_MAIN(name, ...)                                             \
+    int main(void)                                                       \
+    {                                                                    \
+        const TTest *const tests_[] = {__VA_ARGS__};                     \
+        Suite *suite_ = suite_create(name);                              \
+        TCase *tcase_ = tcase_create(name);                              \
+        tcase_set_timeout(tcase_, 120);                                  \
+        for (size_t i_ = 0; i_ < sizeof tests_ / sizeof tests_[0]; i_++) \
+            tcase_add_test(tcase_, tests_[i_]);                          \
+        suite_add_tcase(suite_, tcase_);                                 \
+        SRunner *runner_ = srunner_create(suite_);                       \
+        srunner_run_all(runner_, CK_NORMAL);                             \
+        int failed_ = srunner_ntests_failed(runner_);                    \
+        srunner_free(runner_);                                           \
+        return failed_ != 0;                                             \
     }
 
 #endif

@@ -1,0 +1,186 @@
+/**
+ * @file
+ * Models: everything between a raw spectrum and a value, in one document.
+ *
+ * A model holds the pretreatment recipe, the scaling, one network or several (an ensemble, whose
+ * mean counts), and what a later reader needs to trust it. It is written as one XML document
+ * (doc/schemas/model.rng) with a checksum; reading it back predicts the same bits.
+ *
+ * @since 0.1
+ */
+#ifndef SPECTUNE_MODEL_H
+#define SPECTUNE_MODEL_H
+
+#include "nn.h"
+#include "prep.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- statistics -------------------------------------------------------------------------------
+ */
+
+/** How predictions agree with references; e = predicted - reference, n pairs. Terms and limits as
+ * in ISO 12099. What needs more pairs than there are is NaN. */
+typedef struct spt_statistics {
+    uint32_t struct_size;
+    int32_t reserved;
+    int64_t n;
+    double rmse; /**< sqrt(mean(e^2)) */
+    double bias; /**< mean(e) */
+    double
+        bias_limit; /**< half width of the 95 % confidence interval of the bias, t SEP / sqrt(n) */
+    double sep;     /**< s.d. of e, n - 1 */
+    double slope;   /**< of the regression of reference on predicted */
+    double intercept;
+    double r2;       /**< 1 - SSE / SST */
+    double r2_cor;   /**< squared correlation */
+    double rpd;      /**< s.d. of the references (n - 1) / RMSE */
+    double rpiq;     /**< interquartile range of the references (type 7) / RMSE */
+    double rer;      /**< range of the references / RMSE */
+    double ccc;      /**< Lin's concordance, moments with 1/n */
+    double mean, sd; /**< of the references */
+} spt_statistics;
+
+/** @param reference, predicted  n values; pairs with a NaN on either side are left out
+ * @return SPT_OK, SPT_EINVAL (no pair) @threads any */
+SPT_API int32_t spt_statistics_compute(const double *reference, const double *predicted, int64_t n,
+                                       spt_statistics *out);
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+/** A model; immutable, readable from any thread. */
+typedef struct spt_model spt_model;
+
+/** Knobs of fitting beside those of training (which it contains, same names): `scale`
+ * channel|band|none (band), `target_scale` standard|none (standard), `watch_share` (0.1, share of
+ * the training rows watched for early stopping, whole groups where groups are given), `group`
+ * (column, ""). */
+SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
+
+/** Train a model with one configuration.
+ *
+ * @param dataset  raw spectra; rows with a missing target are left out
+ * @param prep     recipe, copied; NULL for none
+ * @param target   name of a number column, recorded with the model
+ * @param config   network, channels and training options (it wins over `options`)
+ * @param epochs   0: early stopping on `watch_share` of the rows; more: train on all rows for
+ * exactly so many epochs (the median best epoch of a cross-validation, say)
+ * @param options  of spt_fit_options_new(), or NULL
+ * @param fn, user called after each epoch; may be NULL
+ * @param report   may be NULL
+ * @return SPT_OK, SPT_STOP_HOST (a model of the best weights so far), or as spt_prep_apply(),
+ *         spt_prep_channels(), spt_network_from_config(), spt_network_fit()
+ * @threads ctx
+ */
+SPT_API int32_t spt_model_fit(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
+                              const char *target, const spt_config *config, int64_t epochs,
+                              const spt_options *options, spt_epoch_fn fn, void *user,
+                              spt_training_report *report, spt_model **out);
+
+/** Make a model of parts that a host trained itself.
+ *
+ * @param dataset  a dataset on the raw axis (axis, unit and training ranges are taken from it)
+ * @param prep     recipe; copied; NULL for none
+ * @param mask     channels that the network reads
+ * @param scaler   for the channels; shared; NULL for none
+ * @param network  finished; copied
+ * @param target   name of the property; a number column of the dataset gives the training range
+ * @param target_mean, target_sd  value = output * sd + mean; t values each; NULL for 0 and 1
+ */
+SPT_API int32_t spt_model_assemble(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
+                                   int32_t mask, const spt_scaler *scaler,
+                                   const spt_network *network, const char *target,
+                                   const double *target_mean, const double *target_sd,
+                                   spt_model **out);
+
+/** An ensemble of models that read the same raw axis, unit and recipe and predict the same target;
+ * its prediction is the mean of theirs. Shares the members' parts. @param n 1 or more */
+SPT_API int32_t spt_model_ensemble(spt_ctx *ctx, const spt_model *const *models, int64_t n,
+                                   spt_model **out);
+
+/** A copy with a note more (or replaced): free text by key, kept in the file ("note", "operator",
+ * "instrument", "target_unit", "parent", "study", "trial", "rmsecv", ...). Shares everything else.
+ */
+SPT_API int32_t spt_model_with_note(spt_ctx *ctx, const spt_model *model, const char *key,
+                                    const char *text, spt_model **out);
+SPT_API void spt_model_free(spt_model *model);
+
+/** Write to a file, complete or not at all. @return SPT_OK, SPT_EIO, SPT_ENOMEM */
+SPT_API int32_t spt_model_write(spt_ctx *ctx, const spt_model *model, const char *path);
+/** The document as text, query-then-fill; `needed` counts the final NUL. */
+SPT_API int32_t spt_model_xml(spt_ctx *ctx, const spt_model *model, char *buffer, int64_t capacity,
+                              int64_t *needed);
+/** @return SPT_OK, SPT_EIO, SPT_EFORMAT (cut short, wrong checksum, line named), SPT_EVERSION,
+ *          SPT_ENOMEM */
+SPT_API int32_t spt_model_read(spt_ctx *ctx, const char *path, spt_model **out);
+SPT_API int32_t spt_model_read_memory(spt_ctx *ctx, const void *data, int64_t size,
+                                      const char *name, spt_model **out);
+
+/* Reading a model: @threads any; texts are valid while the model is. */
+SPT_API const char *spt_model_target(const spt_model *model);
+SPT_API int64_t spt_model_targets(const spt_model *model);
+SPT_API int64_t spt_model_members(const spt_model *model);
+/** The raw axis the model reads: number of bands, positions, unit of the axis and of the values. */
+SPT_API int64_t spt_model_bands(const spt_model *model);
+SPT_API const double *spt_model_axis(const spt_model *model);
+SPT_API int32_t spt_model_axis_unit(const spt_model *model);
+SPT_API int32_t spt_model_unit(const spt_model *model);
+/** Text of a note, NULL if there is none; key of note `index`, NULL behind the last. */
+SPT_API const char *spt_model_note(const spt_model *model, const char *key);
+SPT_API const char *spt_model_note_key(const spt_model *model, int64_t index);
+/** What the model is, in lines of text: input, recipe, channels, layers, training. Query-then-fill.
+ */
+SPT_API int32_t spt_model_summary(const spt_model *model, char *buffer, int64_t capacity,
+                                  int64_t *needed);
+
+/* ---- prediction --------------------------------------------------------------------------------
+ */
+
+/** Predicts with one model on one thread: owns its scratch memory and its error text. Nothing is
+ * allocated after it is made, but for datasets on another axis. @threads one at a time */
+typedef struct spt_predictor spt_predictor;
+
+SPT_API int32_t spt_predictor_new(spt_ctx *ctx, const spt_model *model, spt_predictor **out);
+SPT_API void spt_predictor_free(spt_predictor *predictor);
+/** Text of the last failure on this predictor, "" if none. */
+SPT_API const char *spt_predictor_last_error(const spt_predictor *predictor);
+
+/** Predict one spectrum on the model's raw axis and in its unit.
+ * @param spectrum  spt_model_bands() values   @param value  t values
+ * @return SPT_OK, SPT_EDATA (band named), SPT_EINVAL */
+SPT_API int32_t spt_predictor_run(spt_predictor *predictor, const double *spectrum, double *value);
+
+/** Called for a row that cannot be predicted, with the reason; its value is NaN. */
+typedef void (*spt_bad_row_fn)(int64_t row, const char *reason, void *user);
+
+/** What spt_predictor_dataset() does with a dataset. */
+typedef enum {
+    SPT_PREDICT_EXACT = 0,    /**< refuse a dataset on another axis (SPT_EMISMATCH) */
+    SPT_PREDICT_RESAMPLE = 1, /**< interpolate it to the model's axis */
+    SPT_PREDICT_MAX_ENUM_ = 0x7fffffff
+} spt_predict_flags;
+
+/** Predict the samples of a dataset, which may have further columns.
+ *
+ * If the recipe averages scans and the dataset has the column, there is one value per sample, else
+ * one per row: spt_predictor_samples() gives the dataset whose rows the values belong to.
+ *
+ * @param flags   spt_predict_flags
+ * @param values  n x t for the n samples; NaN where a row cannot be predicted
+ * @param capacity  of `values`; *needed is n x t; either may be 0 or NULL to ask
+ * @param fn, user  told of each bad row, may be NULL
+ * @return SPT_OK, SPT_EMISMATCH (axis or unit), SPT_ECAPACITY, SPT_ENOMEM
+ */
+SPT_API int32_t spt_predictor_dataset(spt_predictor *predictor, const spt_dataset *dataset,
+                                      int32_t flags, double *values, int64_t capacity,
+                                      int64_t *needed, spt_bad_row_fn fn, void *user);
+/** The samples that spt_predictor_dataset() would predict (the dataset itself, or its averages). */
+SPT_API int32_t spt_predictor_samples(spt_predictor *predictor, const spt_dataset *dataset,
+                                      spt_dataset **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,203 @@
+/**
+ * @file
+ * Tuning: samplers propose configurations, an objective scores them, a study keeps the record.
+ *
+ * Ask and tell are the base; spt_study_run() is a short client of them. The cross-validation of a
+ * 1D-CNN (spt_cv) is an ordinary objective: a host's own takes the same road.
+ *
+ * @since 0.1
+ */
+#ifndef SPECTUNE_TUNE_H
+#define SPECTUNE_TUNE_H
+
+#include "model.h"
+#include "store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- studies --------------------------------------------------------------------------------- */
+
+/** A study that is being worked on. @threads ctx */
+typedef struct spt_study spt_study;
+/** One trial between ask and tell. @threads ctx */
+typedef struct spt_trial spt_trial;
+
+/** Knobs of samplers: `sampler` tpe|random (tpe), `seed` (1), and for TPE as hyperopt has it
+ * (Bergstra et al. 2011): `startup` (20 random trials first), `gamma` (0.25; the best
+ * ceil(gamma * sqrt(n)) trials count as good), `candidates` (24), `prior_weight` (1),
+ * `forgetting` (25 newest trials at full weight). */
+SPT_API int32_t spt_sampler_options_new(spt_ctx *ctx, spt_options **out);
+
+/** Open a study, or make it if the store has none of that name.
+ *
+ * @param store    kept alive by the study
+ * @param name     NULL: "spectune"
+ * @param space    must equal the space on record if the study exists (SPT_EMISMATCH names the first
+ *                 difference); NULL: the space on record
+ * @param sampler  of spt_sampler_options_new(), or NULL
+ * @return SPT_OK, SPT_EMISMATCH, SPT_ENOTFOUND (no such study and no space given), SPT_ESTORE, ...
+ */
+SPT_API int32_t spt_study_open(spt_store *store, const char *name, const spt_space *space,
+                               const spt_options *sampler, spt_study **out);
+SPT_API void spt_study_free(spt_study *study);
+
+/** Put a text on record that says what the losses mean ("target", "folds", ...). The first call
+ * stores it; when it is there already it must be the same.
+ * @return SPT_OK, SPT_EMISMATCH (the text names key and both values), SPT_ESTORE */
+SPT_API int32_t spt_study_pin(spt_study *study, const char *key, const char *text);
+/** Keep a block of bytes with the study, under the same rule. */
+SPT_API int32_t spt_study_pin_block(spt_study *study, const char *key, const void *data,
+                                    int64_t size);
+
+/** Snapshot of the study's trials. */
+SPT_API int32_t spt_study_history(spt_study *study, spt_history **out);
+
+/** A trial with a configuration proposed by the sampler, stored as running.
+ *
+ * The proposal is a function of the finished trials, the seed and the trial's number. Proposals
+ * that are forbidden or that the check refuses are drawn anew and do not count as trials.
+ *
+ * @return SPT_OK, SPT_STOP_EXHAUSTED (1,000 proposals in a row were refused), SPT_ESTORE, ... */
+SPT_API int32_t spt_study_ask(spt_study *study, spt_trial **out);
+/** A trial with a given configuration. */
+SPT_API int32_t spt_study_ask_given(spt_study *study, const spt_config *config, spt_trial **out);
+
+/** End a trial; it is on disk when the call returns. The handle stays readable until freed.
+ * @param state  SPT_TRIAL_COMPLETE (a value that is not finite is stored as failed, with the
+ * reason), SPT_TRIAL_PRUNED or SPT_TRIAL_FAILED
+ * @return SPT_OK, SPT_EBUSY (ended before), SPT_EINVAL, SPT_ESTORE */
+SPT_API int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double value);
+
+/** Forget the handle. A trial that was not told is recorded as failed, reason "abandoned". */
+SPT_API void spt_trial_free(spt_trial *trial);
+
+SPT_API int64_t spt_trial_number(const spt_trial *trial);
+SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
+/** Report the loss of a step (a fold, from 0); stored at once. A step is told once. */
+SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
+/** Attach a number or a text; stored when the trial is told. */
+SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);
+SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text);
+/** Attach a block of bytes ("predictions"); copied; stored when the trial is told. */
+SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const void *data,
+                                    int64_t size);
+
+/** Score a trial. @param loss to be set; lower is better
+ * @return SPT_OK, SPT_PRUNED (loss = last value), SPT_STOP_HOST (the trial is recorded as failed
+ * and the run stops); anything else fails the trial, with the context's error text as reason */
+typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
+/** Is this configuration possible at all? SPT_OK or a negative status. */
+typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);
+
+/** Set the objective of spt_study_run(). @param destroy see spt_destroy_fn
+ * @return SPT_OK, SPT_EBUSY (running) */
+SPT_API int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *user,
+                                        spt_destroy_fn destroy);
+/** Set a check that proposals must pass. */
+SPT_API int32_t spt_study_set_check(spt_study *study, spt_check_fn fn, void *user,
+                                    spt_destroy_fn destroy);
+
+typedef enum {
+    SPT_EVENT_TRIAL_START = 1,
+    SPT_EVENT_EPOCH = 2,
+    SPT_EVENT_FOLD_END = 3,
+    SPT_EVENT_TRIAL_END = 4,
+    SPT_EVENT_MAX_ENUM_ = 0x7fffffff
+} spt_event_kind;
+
+/** What happens in a run. Fields that an event has not are 0 or NaN. */
+typedef struct spt_event {
+    uint32_t struct_size;
+    int32_t kind;  /**< spt_event_kind */
+    int64_t trial; /**< number */
+    int32_t fold;  /**< from 0; EPOCH and FOLD_END */
+    int32_t folds;
+    int64_t epoch;  /**< from 1; EPOCH; at FOLD_END the epochs run */
+    int64_t epochs; /**< at most */
+    double loss;    /**< EPOCH: training loss; FOLD_END: RMSE of the fold; TRIAL_END: value */
+    double watched; /**< EPOCH: loss on the watched rows */
+    int32_t state;  /**< TRIAL_END: spt_trial_state */
+    int32_t reserved;
+    const spt_config *config; /**< of the trial; valid during the call */
+    const char *reason;       /**< TRIAL_END of a failed trial, else NULL */
+    double best;              /**< lowest value of the study so far, NaN if none */
+    int64_t best_trial;       /**< its number, -1 if none */
+} spt_event;
+
+/** @return SPT_OK; SPT_STOP_HOST stops the run; SPT_PRUNED (epoch, fold end) gives the trial up */
+typedef int32_t (*spt_event_fn)(const spt_event *event, void *user);
+
+/** Be told of events of spt_study_run(), on the thread that called it, in a fixed order: those of a
+ * fold come after those of the folds before it, whatever thread was faster. */
+SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user,
+                                     spt_destroy_fn destroy);
+
+/** Work until the study holds `trials` finished trials (complete, pruned or failed), whoever ran
+ * them, or `seconds` have passed since the call.
+ *
+ * @param trials   at least 0
+ * @param seconds  0: no limit. The trial that runs when the time is up is finished.
+ * @return SPT_STOP_TRIALS, SPT_STOP_TIME, SPT_STOP_HOST (a callback or spt_ctx_stop(); what ran is
+ *         recorded as failed, reason "stopped"), SPT_STOP_EXHAUSTED; SPT_EDATA and the like when
+ * the objective cannot work at all; SPT_EINVAL (no objective), SPT_ESTORE, SPT_ENOMEM
+ */
+SPT_API int32_t spt_study_run(spt_study *study, int64_t trials, double seconds);
+
+/* ---- the cross-validation objective ---------------------------------------------------------- */
+
+/** k-fold cross-validation of a 1D-CNN on a dataset. @threads ctx */
+typedef struct spt_cv spt_cv;
+
+/** Knobs: `folds` (5), `group` (column, ""), `seed` (1), `test` ("COLUMN=VALUE": rows never used,
+ * ""), `scale` channel|band|none (band), `target_scale` standard|none (standard), `watch`
+ * inner|scored (inner: early stopping watches a share of the training rows; scored: the fold that
+ * scores, which flatters the error), `watch_share` (0.1), and those of training
+ * (spt_training_options_new()). */
+SPT_API int32_t spt_objective_options_new(spt_ctx *ctx, spt_options **out);
+
+/** Prepare a cross-validation: apply the recipe, leave out test rows and rows without target, make
+ * folds, compute the channels.
+ *
+ * @return SPT_OK, SPT_ENOTFOUND (target, group or test column; nearest offered), SPT_EDATA (target
+ * all missing, one sample, a bad spectrum), SPT_EINVAL (more folds than samples or groups), ... */
+SPT_API int32_t spt_cv_new(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
+                           const char *target, const spt_options *options, spt_cv **out);
+/** The same with given folds. @param fold one number per row of the dataset after averaging, 0 to
+ * k - 1, -1: never used; n their count */
+SPT_API int32_t spt_cv_new_folds(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
+                                 const char *target, const int32_t *fold, int64_t n,
+                                 const spt_options *options, spt_cv **out);
+SPT_API void spt_cv_free(spt_cv *cv);
+
+/** Rows that are used, as indices into the dataset after averaging, and their folds.
+ * @param rows, folds  may be NULL; else capacity entries   @param needed  their number */
+SPT_API int32_t spt_cv_rows(const spt_cv *cv, int64_t *rows, int32_t *folds, int64_t capacity,
+                            int64_t *needed);
+/** One line for each reason why rows were left out ("43 rows: test, split = T"); NULL behind the
+ * last. */
+SPT_API const char *spt_cv_dropped(const spt_cv *cv, int64_t index);
+
+/** Make it the objective and check of a study; pins what the losses mean: fingerprints of spectra,
+ * axis, target and groups, the folds, rows left out, all settings. The study keeps it alive.
+ * @return SPT_OK, SPT_EMISMATCH (one line that names the difference), ... */
+SPT_API int32_t spt_study_set_cv(spt_study *study, spt_cv *cv);
+
+/** The objective by itself, for hosts that compose: `user` is an spt_cv. */
+SPT_API int32_t spt_cv_objective(spt_trial *trial, double *loss, void *user);
+
+/** Model of a trial: refit of its configuration on all rows used, for the median best epoch of its
+ * folds; or (`ensemble` 1) the networks of its folds, trained again as in the trial. Notes: study,
+ * trial, settings, statistics of the cross-validation, fingerprints.
+ *
+ * @param index  of the trial in the study's history, complete
+ * @return SPT_OK, SPT_STOP_HOST, SPT_EINVAL, ...
+ */
+SPT_API int32_t spt_cv_model(spt_cv *cv, const spt_history *history, int64_t index,
+                             int32_t ensemble, spt_epoch_fn fn, void *user, spt_model **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
