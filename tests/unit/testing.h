@@ -5,6 +5,7 @@
 #include "spectune.h"
 
 #include <check.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,10 +48,12 @@
                       #a, near_a_, #b, near_b_);                                                \
     } while (0)
 
-/* A main() that runs the tests named. With CK_RUN_... and CK_FORK as Check documents them. */
+/* A main() that runs the tests named, in the locale of the environment: the suite must pass in any.
+ * With CK_RUN_... and CK_FORK as Check documents them. */
 #define TEST_MAIN(name, ...)                                             \
     int main(void)                                                       \
     {                                                                    \
+        setlocale(LC_ALL, "");                                           \
         const TTest *const tests_[] = {__VA_ARGS__};                     \
         Suite *suite_ = suite_create(name);                              \
         TCase *tcase_ = tcase_create(name);                              \
