@@ -141,7 +141,8 @@ SPT_API void spt_ctx_free(spt_ctx *ctx);
  * @threads ctx */
 SPT_API const char *spt_ctx_last_error(const spt_ctx *ctx);
 
-/** Use `n` threads for folds and trees. @param n 1 to 1024, or 0 for what the affinity mask allows.
+/** Use `n` threads for folds and trees.
+ * @param n 1 to 1024, or 0 for what the affinity mask allows (the default).
  * Results never depend on it. @return SPT_OK, SPT_EINVAL @threads ctx */
 SPT_API int32_t spt_ctx_set_threads(spt_ctx *ctx, int32_t n);
 

@@ -45,12 +45,13 @@ static inline bool spt__stopping(const spt_ctx *ctx)
 
 /* Set the text and return the status: `return spt__fail(e, SPT_EINVAL, "folds is %d; ...", k);`.
  * The format is printf's without the locale: %g and %f always use a point. One line, no full stop
- * at the end, impersonal: what, where, what would be right. */
+ * at the end, impersonal: what, where, what would be right. Arguments may point into e->text. */
 int32_t spt__fail(spt__err *e, int32_t status, const char *format, ...) SPT__PRINTF(3, 4);
 int32_t spt__nomem(spt__err *e);
 /* Put more in front of a text already set: "nirsoil.csv: " + text. Returns e->status. */
 int32_t spt__fail_prefix(spt__err *e, const char *format, ...) SPT__PRINTF(2, 3);
 
+/* One line for the host's log. On a worker thread it does nothing: post an event instead. */
 void spt__log(spt_ctx *ctx, int32_t level, const char *format, ...) SPT__PRINTF(3, 4);
 
 /* Memory through the context's allocator. Sizes are checked for overflow; NULL when there is none.
@@ -83,7 +84,7 @@ int32_t spt__record_out(void *theirs, const void *ours, uint32_t our_size);
 /* The reverse: ours is zeroed first. */
 int32_t spt__record_in(void *ours, uint32_t our_size, const void *theirs);
 
-/* Query-then-fill for text: writes text and its NUL when they fit. */
+/* Query-then-fill for text: writes text and its NUL when they fit. *needed counts the NUL. */
 int32_t spt__text_out(const char *text, char *buffer, int64_t capacity, int64_t *needed);
 
 #endif

@@ -9,7 +9,8 @@
 int32_t spt__file_read(spt_ctx *ctx, const char *path, char **data, size_t *size, spt__err *e);
 
 /* Write through a temporary name beside the target, then fsync and rename. Nothing is left behind
- * on failure. */
+ * on failure; a put that failed has given the writer up already. Where the path is a link, the file
+ * it leads to is replaced; a pipe or device is written to directly. */
 typedef struct spt__writer {
     spt_ctx *ctx;
     char *path, *temp;

@@ -27,8 +27,12 @@ int32_t spt__parallel_events(spt_ctx *ctx, int64_t n, size_t event_size, spt__ev
 /* Copies event_size bytes. SPT_ENOMEM if that fails. */
 int32_t spt__post(spt__events *events, int64_t task, const void *event);
 
-/* What the affinity mask allows, at least 1. */
+enum { SPT__THREADS_MAX = 1024 };
+/* What the affinity mask allows, 1 to SPT__THREADS_MAX. */
 int32_t spt__available_threads(void);
+
+/* True on a thread that spt__parallel made. */
+bool spt__on_worker(void);
 
 /* A lock for the few places that share something mutable (reference counts need none). */
 typedef struct spt__mutex spt__mutex;
