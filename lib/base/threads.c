@@ -290,7 +290,7 @@ int32_t spt__available_threads(void)
 {
 #if defined(__linux__)
     /* The kernel refuses a mask that is too small for its own. */
-    for (int cpus = SPT__THREADS_MAX; cpus <= 64 * SPT__THREADS_MAX; cpus *= 4) {
+    for (size_t cpus = SPT__THREADS_MAX; cpus <= 64 * SPT__THREADS_MAX; cpus *= 4) {
         cpu_set_t *set = CPU_ALLOC(cpus);
         if (!set) break;
         const size_t size = CPU_ALLOC_SIZE(cpus);
