@@ -1,0 +1,116 @@
+/* Training one network on one set of rows: what a fold of a cross-validation, the refit of a trial
+ * and spt_model_fit() have in common. */
+#ifndef SPT_LIB_MODEL_FIT_H
+#define SPT_LIB_MODEL_FIT_H
+
+#include "spectune/model.h"
+
+#include "../base/options.h"
+#include "../nn/training.h"
+
+typedef enum {
+    SPT__WATCH_INNER = 1, /* early stopping on a seeded share of the training rows */
+    SPT__WATCH_GIVEN = 2, /* early stopping on the rows given, which do not train */
+    SPT__WATCH_NONE = 3   /* nothing is watched: all epochs of the settings run */
+} spt__watch;
+
+/* Everything here is borrowed and only read, so one network, x, y, ... serve many jobs at a time.
+ * Where the losses of callback and report are told, they are in the target's unit (mse and huber:
+ * its square) when there is one target; several scaled targets have no unit in common. */
+typedef struct spt__fit_job {
+    spt_ctx *ctx;               /* memory and the stop request; nothing is reported on it */
+    const float *x;             /* n x p x (channels of x_mask), unscaled */
+    int64_t n, p;               /* */
+    int32_t x_mask;             /* spt_channel bits that x holds */
+    int32_t mask;               /* those that the network reads, one or more of them */
+    const double *y;            /* n x t in the target's unit; finite at the rows used */
+    int64_t t;                  /* */
+    const int64_t *train;       /* n_train rows of x and y */
+    int64_t n_train;            /* at least 1; 2 for WATCH_INNER */
+    int32_t watch;              /* spt__watch */
+    double watch_share;         /* WATCH_INNER: of n_train, rounded, at least 1 row */
+    const int64_t *group;       /* n group numbers, or NULL; WATCH_INNER takes whole groups */
+    const int64_t *watched;     /* WATCH_GIVEN: n_watched rows */
+    int64_t n_watched;          /* */
+    int32_t scale;              /* spt_scale */
+    bool scale_target;          /* to mean 0, s.d. 1 */
+    const spt_network *network; /* pattern, of spt__fit_network(); each job trains a copy */
+    spt__training training;     /* of spt__fit_training() */
+    spt__stream stream;         /* seed, trial and fold name every random number (initial weights,
+                                   watched rows, mini-batches, dropout): no result depends on the
+                                   order in which jobs run */
+    spt_epoch_fn fn;            /* called on the thread of the job; NULL is fine */
+    void *user;
+} spt__fit_job;
+
+/* What a job gives. */
+typedef struct spt__fit_result {
+    spt_ctx *ctx;
+    int64_t p, t;
+    int32_t mask;
+    spt_network *network;
+    spt_scaler *scaler;  /* NULL when inputs are not scaled */
+    double *target_mean; /* t values: value = output * sd + mean */
+    double *target_sd;   /* t values; 0 and 1 when targets are not scaled */
+    int64_t n_watched;   /* rows that were watched */
+    spt_training_report report;
+} spt__fit_result;
+
+/* Train. Runs on any thread, many jobs at once; no result depends on that.
+ *
+ * Scaling of inputs and targets is fitted on all n_train rows. The inner watched rows are among
+ * them, since they are training rows of the fold; given watched rows have no part in it.
+ *
+ * SPT_OK; SPT_STOP_HOST (stop request of the context, or fn said so; the result has the best
+ * weights so far, report.epochs says of how many epochs, 0 means untrained); SPT_EDIVERGED;
+ * SPT_EDATA (too few rows or groups to watch some); SPT_ECALLBACK; SPT_ENOMEM. After a negative
+ * status the result is empty. *result need not be initialised. */
+int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err *e);
+void spt__fit_release(spt__fit_result *result);
+
+/* Predictions in the target's unit for n rows of x (laid out as in the job; rows NULL: the first
+ * n). out: n x t. Any thread; one result may serve many at once. */
+int32_t spt__fit_predict(const spt__fit_result *result, const float *x, int32_t x_mask,
+                         const int64_t *rows, int64_t n, double *out, spt__err *e);
+
+/* The rows that WATCH_INNER takes: `mark` has n_train bytes, 1 where train[i] is watched. */
+int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t *n_watched,
+                                spt__err *e);
+
+/* ---- settings: on the caller's thread ----------------------------------------------------------
+ */
+
+/* The pattern of the networks of a configuration for p bands and the channels of `mask`. */
+int32_t spt__fit_network(spt_ctx *ctx, const spt_config *config, int64_t p, int32_t mask, int64_t t,
+                         spt_network **out);
+
+/* Training settings: the values of `from` (options of any kind that contains the training knobs;
+ * NULL: their defaults), over them those of the configuration (may be NULL), over them `epochs`
+ * when it is not 0. */
+int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_config *config,
+                          int64_t epochs, spt__training *out);
+
+/* Knobs that fitting has beside those of training, for tables of options that contain them. */
+#define SPT__FIT_KNOBS                                                                    \
+    {"scale", SPT_OPTION_CHOICE,                                                          \
+     0,       0,                                                                          \
+     0,       "channel|band|none",                                                        \
+     "band",  "standardise the inputs per channel, per band and channel, or not at all"}, \
+        {"target_scale",                                                                  \
+         SPT_OPTION_CHOICE,                                                               \
+         0,                                                                               \
+         0,                                                                               \
+         0,                                                                               \
+         "standard|none",                                                                 \
+         "standard",                                                                      \
+         "scale the targets to mean 0 and s.d. 1 for training, or not"},                  \
+    {                                                                                     \
+        "watch_share", SPT_OPTION_NUMBER, 0.001, 0.9, 0.1, NULL, NULL,                    \
+            "share of the training rows watched for early stopping"                       \
+    }
+
+/* Set scale, scale_target and watch_share from options of a table with SPT__FIT_KNOBS (NULL: the
+ * table's defaults). */
+void spt__fit_settings(spt__fit_job *job, const spt_options *options, const spt__knob *table);
+
+#endif
