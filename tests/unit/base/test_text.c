@@ -119,20 +119,11 @@ START_TEST(utf8_is_told_from_other_bytes)
                                        "\xed\x9f\xbf",
                                        "\xee\x80\x80",
                                        "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80",
-                                      "\xc3",
-                                      "\xc0\xaf",
-                                      "\xc1\xbf",
-                                      "\xe0\x80\x80",
-                                      "\xe0\x9f\xbf",
-                                      "\xed\xa0\x80",
-                                      "\xe2\x82",
-                                      "\xf0\x80\x80\x80",
-                                      "\xf0\x9f\x8c",
-                                      "\xff",
-                                      "\xf4\x90\x80\x80",
-                                      "a\xe4"
-                                      "b"};
+    static const char *const bad[] = {"\x80",         "\xc3",         "\xc0\xaf",
+                                      "\xc1\xbf",     "\xe0\x80\x80", "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80", "\xe2\x82",     "\xf0\x80\x80\x80",
+                                      "\xf0\x9f\x8c", "\xff",         "\xf4\x90\x80\x80",
+                                      "a\xe4 b"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         ck_assert_msg(spt__is_utf8(good[i], strlen(good[i])), "good %d", (int)i);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
