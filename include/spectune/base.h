@@ -146,7 +146,7 @@ SPT_API const char *spt_ctx_last_error(const spt_ctx *ctx);
  * Results never depend on it. @return SPT_OK, SPT_EINVAL @threads ctx */
 SPT_API int32_t spt_ctx_set_threads(spt_ctx *ctx, int32_t n);
 
-/** The number of threads in use, at least 1. @threads ctx */
+/** The number of threads in use, at least 1; SPT_EINVAL for NULL. @threads ctx */
 SPT_API int32_t spt_ctx_threads(const spt_ctx *ctx);
 
 typedef enum {
@@ -173,7 +173,7 @@ SPT_API void spt_ctx_stop(spt_ctx *ctx);
 /** Take a stop request back. @threads any */
 SPT_API void spt_ctx_clear_stop(spt_ctx *ctx);
 
-/** 1 if a stop was asked for, else 0. @threads any */
+/** 1 if a stop was asked for, else 0; SPT_EINVAL for NULL. @threads any */
 SPT_API int32_t spt_ctx_stopping(const spt_ctx *ctx);
 
 /* ---- options: named knobs with bounds ------------------------------------------------------- */
@@ -206,7 +206,7 @@ typedef struct spt_option_info {
 
 SPT_API void spt_options_free(spt_options *options);
 
-/** Number of knobs. @threads ctx */
+/** Number of knobs; SPT_EINVAL for NULL. @threads ctx */
 SPT_API int64_t spt_options_count(const spt_options *options);
 
 /** Describe knob `index` (0 to count - 1). @return SPT_OK, SPT_EINVAL @threads ctx */

@@ -231,7 +231,8 @@ static void put_text(sink *s, const directive *d, const char *text)
     if (d->left) sink_fill(s, ' ', pad);
 }
 
-static void put_directive(sink *s, directive *d, va_list *args)
+/* False: not one of ours. Its argument cannot be skipped, so what follows cannot be read either. */
+static bool put_directive(sink *s, directive *d, va_list *args)
 {
     switch (d->conversion) {
     case 'd':
@@ -270,9 +271,9 @@ static void put_directive(sink *s, directive *d, va_list *args)
         sink_put(s, "%", 1);
         break;
     default:
-        /* Not one of ours: its argument cannot be skipped, so it shows. */
-        sink_put(s, "%?", 2);
+        return false;
     }
+    return true;
 }
 
 int spt__vformat(char *out, size_t capacity, const char *format, va_list args)
@@ -286,8 +287,12 @@ int spt__vformat(char *out, size_t capacity, const char *format, va_list args)
         f += plain;
         if (*f != '%') break;
         directive d;
-        f = read_directive(&d, f + 1, &copy);
-        put_directive(&s, &d, &copy);
+        const char *next = read_directive(&d, f + 1, &copy);
+        if (!put_directive(&s, &d, &copy)) {
+            sink_put(&s, f, strlen(f));
+            break;
+        }
+        f = next;
     }
     va_end(copy);
     if (capacity) out[s.length < capacity ? s.length : capacity - 1] = '\0';
