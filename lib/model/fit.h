@@ -3,7 +3,7 @@
 #ifndef SPT_LIB_MODEL_FIT_H
 #define SPT_LIB_MODEL_FIT_H
 
-#include "spectune/model.h"
+#include "member.h"
 
 #include "../base/options.h"
 #include "../nn/training.h"
@@ -29,7 +29,8 @@ typedef struct spt__fit_job {
     int64_t n_train;            /* at least 1; 2 for WATCH_INNER */
     int32_t watch;              /* spt__watch */
     double watch_share;         /* WATCH_INNER: of n_train, rounded, at least 1 row */
-    const int64_t *group;       /* n group numbers, or NULL; WATCH_INNER takes whole groups */
+    const int64_t *group;       /* n numbers from 0 to n - 1, or NULL; WATCH_INNER takes
+                                   whole groups */
     const int64_t *watched;     /* WATCH_GIVEN: n_watched rows */
     int64_t n_watched;          /* */
     int32_t scale;              /* spt_scale */
@@ -45,13 +46,7 @@ typedef struct spt__fit_job {
 
 /* What a job gives. */
 typedef struct spt__fit_result {
-    spt_ctx *ctx;
-    int64_t p, t;
-    int32_t mask;
-    spt_network *network;
-    spt_scaler *scaler;  /* NULL when inputs are not scaled */
-    double *target_mean; /* t values: value = output * sd + mean */
-    double *target_sd;   /* t values; 0 and 1 when targets are not scaled */
+    spt__member *member; /* network, scaling of inputs and targets; spt__model_make() takes it on */
     int64_t n_watched;   /* rows that were watched */
     spt_training_report report;
 } spt__fit_result;
@@ -72,6 +67,25 @@ void spt__fit_release(spt__fit_result *result);
  * n). out: n x t. Any thread; one result may serve many at once. */
 int32_t spt__fit_predict(const spt__fit_result *result, const float *x, int32_t x_mask,
                          const int64_t *rows, int64_t n, double *out, spt__err *e);
+
+/* ---- models of results -------------------------------------------------------------------------
+ */
+
+/* What spt__model_make() puts together. All is borrowed. */
+typedef struct spt__model_parts {
+    const spt_dataset *dataset; /* raw: what the sensor delivers; axis and unit are taken from it */
+    const spt_prep *prep;       /* NULL for none */
+    const spt_dataset
+        *applied;        /* spt_prep_apply() of it; n x p; training ranges are taken from it */
+    const int64_t *rows; /* n_rows of `applied` that trained; NULL: all */
+    int64_t n_rows;
+    const char *target;          /* name; a number column of `applied` gives the training range */
+    spt__member *const *members; /* of fit results, each gets a reference more */
+    int64_t n_members;
+} spt__model_parts;
+
+/* On the caller's thread. spt_model_with_note() adds notes. */
+int32_t spt__model_make(spt_ctx *ctx, const spt__model_parts *parts, spt_model **out);
 
 /* The rows that WATCH_INNER takes: `mark` has n_train bytes, 1 where train[i] is watched. */
 int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t *n_watched,
