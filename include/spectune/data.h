@@ -128,6 +128,7 @@ SPT_API int32_t spt_dataset_with_texts(spt_ctx *ctx, const spt_dataset *dataset,
 SPT_API void spt_dataset_free(spt_dataset *dataset);
 
 /* ---- reading datasets (all: @threads any) ---------------------------------------------------- */
+/* As any thread may call these, a failure has a status but leaves no text on the context. */
 
 SPT_API int64_t spt_dataset_rows(const spt_dataset *dataset);
 SPT_API int64_t spt_dataset_bands(const spt_dataset *dataset);
@@ -170,7 +171,8 @@ SPT_API int64_t spt_dataset_find_column(const spt_dataset *dataset, const char *
 SPT_API int32_t spt_dataset_numbers(const spt_dataset *dataset, int64_t column, double *out);
 /** The text of one cell as it stood in the file, NULL if missing; valid while the dataset is. */
 SPT_API const char *spt_dataset_text(const spt_dataset *dataset, int64_t row, int64_t column);
-/** The id of a row, or its number from 1 as text; valid while the dataset is. */
+/** The id of a row, or its number from 1 as text; valid while the dataset is. Numbers name the rows
+ * of the dataset that was read or made: a subset keeps them. */
 SPT_API const char *spt_dataset_id(const spt_dataset *dataset, int64_t row);
 
 /** Note `index` (from 0) on what was understood or looks wrong, NULL behind the last. Notes that
@@ -203,17 +205,21 @@ SPT_API int32_t spt_dataset_select(spt_ctx *ctx, const spt_dataset *dataset, con
 /** The bands from `low` to `high`, both included, in the axis's unit. Shares storage. */
 SPT_API int32_t spt_dataset_crop(spt_ctx *ctx, const spt_dataset *dataset, double low, double high,
                                  spt_dataset **out);
-/** Linear interpolation onto `n` monotone positions inside the axis's range. Past the range is
- * SPT_EINVAL: nothing is extrapolated. */
+/** Linear interpolation onto `n` strictly monotone positions, in either direction, inside the axis's
+ * range. The bands stand in the order of the positions. Past the range is SPT_EINVAL: nothing is
+ * extrapolated. */
 SPT_API int32_t spt_dataset_resample(spt_ctx *ctx, const spt_dataset *dataset,
                                      const double *positions, int64_t n, spt_dataset **out);
-/** Every `factor` bands become one: their mean (`average` 1; a shorter rest at the end is
- * dropped) or the first of them (`average` 0). Positions likewise. */
+/** Every `factor` bands become one: their mean (`average` 1; a shorter rest at the end is dropped,
+ * positions are averaged too) or the first of them (`average` 0; of a shorter rest, too; shares
+ * storage). At least two bands must be left. */
 SPT_API int32_t spt_dataset_decimate(spt_ctx *ctx, const spt_dataset *dataset, int64_t factor,
                                      int32_t average, spt_dataset **out);
 /** One row for all rows that share a value of `column`, in order of first appearance: mean spectra,
  * mean of number columns over the values present, the text of text columns where it is the same in
- * all, else missing. A missing value of `column` is a group of its own. */
+ * all, else missing. Values are compared as texts ("1.1" and "1.10" are two samples); a missing
+ * value is a group of its own. The ids stay where they agree within every group, else `column`
+ * names the rows. */
 SPT_API int32_t spt_dataset_average(spt_ctx *ctx, const spt_dataset *dataset, const char *column,
                                     spt_dataset **out);
 
@@ -222,8 +228,8 @@ SPT_API int32_t spt_dataset_average(spt_ctx *ctx, const spt_dataset *dataset, co
 /** Assign rows to `k` folds by a seeded permutation; sizes differ by at most one (row) or are
  * balanced greedily (groups, largest first).
  *
- * @param group  column whose equal values stay in one fold, or NULL; a missing value is a group of
- *               its own
+ * @param group  column whose equal values (as texts) stay in one fold, or NULL; a missing value is a
+ *               group of its own
  * @param k      2 to the number of rows (or groups)
  * @param fold   n numbers from 0 to k - 1
  * @return SPT_OK, SPT_EINVAL (text names the limits), SPT_ENOTFOUND, SPT_ENOMEM
