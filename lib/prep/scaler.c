@@ -222,14 +222,11 @@ static int32_t check_rows(const training *t, int64_t n, spt__err *e)
     return SPT_OK;
 }
 
-int32_t spt_scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int64_t c,
-                       const int64_t *rows, int64_t n_rows, int32_t mode, spt_scaler **out)
+int32_t spt__scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int64_t c,
+                        const int64_t *rows, int64_t n_rows, int32_t mode, spt_scaler **out,
+                        spt__err *e)
 {
-    SPT__REQUIRE(out);
     *out = NULL;
-    SPT__REQUIRE(ctx);
-    spt__err *e = &ctx->err;
-    if (!x) return spt__fail(e, SPT_EINVAL, "the channel values must not be NULL");
     SPT__TRY(check_shape(p, c, mode, e));
     training t = {x, p, c, rows, rows ? n_rows : n};
     SPT__TRY(check_rows(&t, n, e));
@@ -244,6 +241,16 @@ int32_t spt_scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int64
     }
     *out = s;
     return SPT_OK;
+}
+
+int32_t spt_scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int64_t c,
+                       const int64_t *rows, int64_t n_rows, int32_t mode, spt_scaler **out)
+{
+    SPT__REQUIRE(out);
+    *out = NULL;
+    SPT__REQUIRE(ctx);
+    if (!x) return spt__fail(&ctx->err, SPT_EINVAL, "the channel values must not be NULL");
+    return spt__scaler_fit(ctx, x, n, p, c, rows, n_rows, mode, out, &ctx->err);
 }
 
 /* ---- apply --------------------------------------------------------------------------------- */

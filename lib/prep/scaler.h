@@ -17,6 +17,11 @@ struct spt_scaler {
     double *mean, *sd;
 };
 
+/* spt_scaler_fit() for worker threads: errors go to e. */
+int32_t spt__scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int64_t c,
+                        const int64_t *rows, int64_t n_rows, int32_t mode, spt_scaler **out,
+                        spt__err *e);
+
 /* One more reference; release with spt_scaler_free(). Any thread. */
 spt_scaler *spt__scaler_ref(const spt_scaler *scaler);
 
