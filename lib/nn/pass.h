@@ -78,6 +78,8 @@ void spt__channel_sums(const float *restrict x, int64_t stride, int64_t n, int64
 /* Before a loop whose turns touch nothing of each other's, though it may work in place: without it
  * compilers test for overlap and take the slow road exactly then. */
 #if defined(__clang__)
+/* Not an error where it cannot be (sanitizers, no vector units). */
+#pragma clang diagnostic ignored "-Wpass-failed"
 #define SPT__EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
 #define SPT__EACH_ALONE _Pragma("GCC ivdep")
