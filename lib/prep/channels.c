@@ -135,9 +135,9 @@ static int32_t bad_value(const spt__channel_plan *plan, double value, int64_t ro
 {
     char number[32];
     if (!id) spt__format(number, sizeof number, "%lld", (long long)row + 1);
-    return spt__fail(e, SPT_EDATA, "%s %g at row %s%s%s, band %g %s: %s", spt_unit_name(plan->unit),
-                     value, id ? "'" : "", id ? id : number, id ? "'" : "", plan->axis[band],
-                     spt_axis_unit_name(plan->axis_unit), advice);
+    return spt__fail(e, SPT_EDATA, "%s %g at row %s%s%s, band %.10g %s: %s",
+                     spt_unit_name(plan->unit), value, id ? "'" : "", id ? id : number,
+                     id ? "'" : "", plan->axis[band], spt_axis_unit_name(plan->axis_unit), advice);
 }
 
 /* Gross mistakes of the unit, and values without a logarithm. */
