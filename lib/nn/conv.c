@@ -102,7 +102,7 @@ static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
     int64_t rows = (n - 1) * l->pitch + l->out.length;
     float *y = p->x[i + 1] + first * l->out_layout.stride;
     spt__mat weight = {spt__pass_values(p, l, 0), filters, 1};
-    SPT__TRY(spt__gemm(rows, filters, width, windows_of(p, i, first), weight, false, y, filters));
+    SPT__TRY(spt__pass_gemm(p, rows, filters, width, windows_of(p, i, first), weight, y, filters));
     const float *bias = spt__pass_values(p, l, 1);
     for (int64_t s = 0; s < n; s++) {
         float *row = y + s * l->out_layout.stride;

@@ -47,7 +47,7 @@ static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
     float *y = p->x[i + 1] + first * y_row;
     spt__mat x = {p->x[i] + first * l->in_layout.stride, l->in_layout.stride, 1};
     spt__mat weight = {spt__pass_values(p, l, 0), units, 1};
-    SPT__TRY(spt__gemm(n, units, spt__shape_size(l->in), x, weight, false, y, y_row));
+    SPT__TRY(spt__pass_gemm(p, n, units, spt__shape_size(l->in), x, weight, y, y_row));
     const float *bias = spt__pass_values(p, l, 1);
     for (int64_t s = 0; s < n; s++)
         for (int64_t u = 0; u < units; u++)

@@ -4,8 +4,8 @@
 
 #include <blis.h>
 
-int32_t spt__gemm(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool add, float *c,
-                  int64_t c_row)
+static int32_t product(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool add, float *c,
+                       int64_t c_row, bool steady)
 {
     if (m < 0 || n < 0 || k < 0) return SPT_EINTERNAL;
     if (m == 0 || n == 0) return SPT_OK;
@@ -22,6 +22,8 @@ int32_t spt__gemm(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool 
      * parallel, and the order of a sum must not depend on it. */
     rntm_t one_thread = BLIS_RNTM_INITIALIZER;
     bli_rntm_set_num_threads(1, &one_thread);
+    /* For small matrices BLIS has other kernels, whose sums run in another order. */
+    if (steady) bli_rntm_disable_l3_sup(&one_thread);
     /* BLIS prints and aborts when its own checks fail, and they do not know of overlapping rows.
      * The level belongs to this thread; the host gets its own back. */
     errlev_t level = bli_error_checking_level();
@@ -33,4 +35,16 @@ int32_t spt__gemm(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool 
                  &one_thread);
     bli_error_checking_level_set(level);
     return SPT_OK;
+}
+
+int32_t spt__gemm(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool add, float *c,
+                  int64_t c_row)
+{
+    return product(m, n, k, a, b, add, c, c_row, false);
+}
+
+int32_t spt__gemm_steady(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool add,
+                         float *c, int64_t c_row)
+{
+    return product(m, n, k, a, b, add, c, c_row, true);
 }

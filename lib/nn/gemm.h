@@ -19,5 +19,8 @@ typedef struct spt__mat {
  * what BLIS would end the process over: negative sizes, rows of c that overlap, no memory. */
 int32_t spt__gemm(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool add, float *c,
                   int64_t c_row);
+/* The same, slower, but a row of c has the same bits whatever rows stand beside it in a. */
+int32_t spt__gemm_steady(int64_t m, int64_t n, int64_t k, spt__mat a, spt__mat b, bool add,
+                         float *c, int64_t c_row);
 
 #endif

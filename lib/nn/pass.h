@@ -2,12 +2,15 @@
 #ifndef SPT_LIB_NN_PASS_H
 #define SPT_LIB_NN_PASS_H
 
+#include "gemm.h"
 #include "network.h"
 
 enum {
     SPT__PREDICT = 0,
-    SPT__TRAIN = 1,         /* backward is possible, batches have their own statistics, dropout */
-    SPT__INPUT_GRADIENT = 2 /* with SPT__TRAIN: back to the input (otherwise nobody reads it) */
+    SPT__TRAIN = 1,          /* backward is possible, batches have their own statistics, dropout */
+    SPT__INPUT_GRADIENT = 2, /* with SPT__TRAIN: back to the input (otherwise nobody reads it) */
+    SPT__STEADY = 4 /* without SPT__TRAIN: slower, but a sample's output has the same bits in any
+                       batch */
 };
 
 /* What a layer keeps of a batch, or needs while it works. Each kind uses its own. */
@@ -58,9 +61,18 @@ static inline float *spt__pass_output(const spt__pass *p)
     return p->x[p->network->n_layers];
 }
 
-/* Prediction with a pass of mode SPT__PREDICT: no allocation, the network is only read. */
+/* Prediction with a pass of mode SPT__PREDICT or SPT__STEADY: no allocation, the network is only
+ * read. */
 int32_t spt__network_predict_with(spt__pass *p, const float *x, const int64_t *rows, int64_t n,
                                   float *y);
+
+/* The product of a forward step. */
+static inline int32_t spt__pass_gemm(const spt__pass *p, int64_t m, int64_t n, int64_t k,
+                                     spt__mat a, spt__mat b, float *c, int64_t c_row)
+{
+    if (p->mode & SPT__STEADY) return spt__gemm_steady(m, n, k, a, b, false, c, c_row);
+    return spt__gemm(m, n, k, a, b, false, c, c_row);
+}
 
 static inline const float *spt__pass_values(const spt__pass *p, const spt__layer *l, int32_t k)
 {

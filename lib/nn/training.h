@@ -5,6 +5,48 @@
 #include "network.h"
 #include "../base/options.h"
 
+/* Rows of a table of knobs. */
+#define SPT__NUMBER(name, low, high, value, text)                   \
+    {                                                               \
+        name, SPT_OPTION_NUMBER, low, high, value, NULL, NULL, text \
+    }
+#define SPT__INTEGER(name, low, high, value, text)                   \
+    {                                                                \
+        name, SPT_OPTION_INTEGER, low, high, value, NULL, NULL, text \
+    }
+#define SPT__CHOICE(name, choices, value, text)                \
+    {                                                          \
+        name, SPT_OPTION_CHOICE, 0, 0, 0, choices, value, text \
+    }
+/* The knobs of training, for tables of options that contain them. */
+#define SPT__TRAINING_KNOBS                                                                     \
+    SPT__CHOICE("loss", "mse|mae|huber", "mse",                                                 \
+                "what training minimises, mean over rows and targets"),                         \
+        SPT__NUMBER("huber_delta", 1e-6, 1e6, 1.0,                                              \
+                    "huber: error from which on the loss grows linearly"),                      \
+        SPT__CHOICE("optimizer", "sgd|adagrad|rmsprop|adam|adamw", "adam", "rule of the step"), \
+        SPT__NUMBER("learning_rate", 1e-12, 1e12, 1e-3, "factor of the step"),                  \
+        SPT__NUMBER("momentum", 0, 0.999999, 0, "sgd: share of the last step that is kept"),    \
+        SPT__NUMBER("rho", 0, 0.999999, 0.9, "rmsprop: share of the mean square that is kept"), \
+        SPT__NUMBER("adagrad_start", 0, 1e6, 0.1,                                               \
+                    "adagrad: sum of squares before the first step"),                           \
+        SPT__NUMBER("beta1", 0, 0.999999, 0.9,                                                  \
+                    "adam, adamw: share of the mean gradient that is kept"),                    \
+        SPT__NUMBER("beta2", 0, 0.999999, 0.999,                                                \
+                    "adam, adamw: share of the mean square that is kept"),                      \
+        SPT__NUMBER("epsilon", 1e-16, 1, 1e-7, "added to the denominator of a step"),           \
+        SPT__NUMBER("weight_decay", 0, 1e3, 0,                                                  \
+                    "adamw: share of a weight taken off at learning rate 1; else times the "    \
+                    "weight, added to "                                                         \
+                    "its gradient"),                                                            \
+        SPT__INTEGER("batch_size", 1, 1e9, 32,                                                  \
+                     "rows per step; more than there are is one full batch"),                   \
+        SPT__INTEGER("epochs", 1, 1e9, 100, "times through the training rows, at most"),        \
+        SPT__INTEGER(                                                                           \
+            "patience", 0, 1e9, 20,                                                             \
+            "epochs without a better watched loss before training stops; 0 never stops early"), \
+        SPT__INTEGER("seed", 0, 9007199254740992.0, 1,                                          \
+                     "names the order of the rows and the dropout masks")
 extern const spt__knob spt__training_knobs[];
 
 typedef enum { SPT__LOSS_MSE, SPT__LOSS_MAE, SPT__LOSS_HUBER } spt__loss;
