@@ -105,23 +105,13 @@ int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_confi
                           int64_t epochs, spt__training *out);
 
 /* Knobs that fitting has beside those of training, for tables of options that contain them. */
-#define SPT__FIT_KNOBS                                                                    \
-    {"scale", SPT_OPTION_CHOICE,                                                          \
-     0,       0,                                                                          \
-     0,       "channel|band|none",                                                        \
-     "band",  "standardise the inputs per channel, per band and channel, or not at all"}, \
-        {"target_scale",                                                                  \
-         SPT_OPTION_CHOICE,                                                               \
-         0,                                                                               \
-         0,                                                                               \
-         0,                                                                               \
-         "standard|none",                                                                 \
-         "standard",                                                                      \
-         "scale the targets to mean 0 and s.d. 1 for training, or not"},                  \
-    {                                                                                     \
-        "watch_share", SPT_OPTION_NUMBER, 0.001, 0.9, 0.1, NULL, NULL,                    \
-            "share of the training rows watched for early stopping"                       \
-    }
+#define SPT__FIT_KNOBS                                                                      \
+    SPT__CHOICE("scale", "channel|band|none", "band",                                       \
+                "standardise the inputs per channel, per band and channel, or not at all"), \
+        SPT__CHOICE("target_scale", "standard|none", "standard",                            \
+                    "scale the targets to mean 0 and s.d. 1 for training, or not"),         \
+        SPT__NUMBER("watch_share", 0.001, 0.9, 0.1,                                         \
+                    "share of the training rows watched for early stopping")
 
 /* Set scale, scale_target and watch_share from options of a table with SPT__FIT_KNOBS (NULL: the
  * table's defaults). */

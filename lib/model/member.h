@@ -34,7 +34,7 @@ int64_t spt__channel_count(int32_t mask);
 void spt__take_channels(const float *row, int32_t from, int64_t p, int32_t mask, float *out);
 
 /* Values of n rows: x (n x p x c unscaled channels) is scaled in place, y is scratch of n x t,
- * `pass` one of the member's network with mode SPT__PREDICT. The same row gives the same bits in
+ * `pass` one of the member's network with mode SPT__STEADY. The same row gives the same bits in
  * any company. Nothing is allocated. */
 int32_t spt__member_run(const spt__member *member, spt__pass *pass, float *x, int64_t n, float *y,
                         double *out, spt__err *e);
