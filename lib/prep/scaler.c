@@ -2,7 +2,6 @@
 #include "scaler.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
@@ -169,16 +168,6 @@ static void add_squares(const spt_scaler *s, const float *restrict row, double *
     }
 }
 
-/* Marks what differs from the first value: the mean of equal values may miss them by a last bit,
- * and a scaler must not blow that up. */
-static void mark_varying(const spt_scaler *s, const float *first, const float *row, bool *varies)
-{
-    int64_t cycle = s->n_values; /* values of a row that share none of the means */
-    for (int64_t left = s->p * s->c; left > 0; left -= cycle, row += cycle)
-        for (int64_t k = 0; k < cycle; k++)
-            varies[k] |= row[k] != first[k];
-}
-
 static int32_t not_finite(const spt_scaler *s, int64_t k, spt__err *e)
 {
     if (s->mode == SPT_SCALE_BAND)
@@ -189,20 +178,21 @@ static int32_t not_finite(const spt_scaler *s, int64_t k, spt__err *e)
                      (long long)k);
 }
 
-static int32_t fit(spt_scaler *s, const training *t, bool *varies, spt__err *e)
+/* Sums of up to 2^29 equal floats are exact in double, so a constant has exactly its value as mean
+ * and 0 as spread: no last bit is left that scaling could blow up. */
+static int32_t fit(spt_scaler *s, const training *t, spt__err *e)
 {
     int64_t per_value = s->mode == SPT_SCALE_BAND ? t->n : t->n * t->p;
-    for (int64_t i = 0; i < t->n; i++) {
+    for (int64_t i = 0; i < t->n; i++)
         add_sums(s, row_of(t, i), s->mean);
-        mark_varying(s, row_of(t, 0), row_of(t, i), varies);
+    for (int64_t k = 0; k < s->n_values; k++) {
+        s->mean[k] /= (double)per_value;
+        s->sd[k] = 0;
     }
-    for (int64_t k = 0; k < s->n_values; k++)
-        s->mean[k] = varies[k] ? s->mean[k] / (double)per_value : (double)row_of(t, 0)[k];
-    memset(s->sd, 0, (size_t)s->n_values * sizeof *s->sd);
     for (int64_t i = 0; i < t->n; i++)
         add_squares(s, row_of(t, i), s->sd);
     for (int64_t k = 0; k < s->n_values; k++) {
-        double sd = varies[k] ? sqrt(s->sd[k] / (double)(per_value - 1)) : 1.0;
+        double sd = per_value > 1 ? sqrt(s->sd[k] / (double)(per_value - 1)) : 0;
         if (!isfinite(s->mean[k]) || !isfinite(sd)) return not_finite(s, k, e);
         s->sd[k] = sd > 0 ? sd : 1.0;
     }
@@ -231,10 +221,8 @@ int32_t spt__scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int6
     training t = {x, p, c, rows, rows ? n_rows : n};
     SPT__TRY(check_rows(&t, n, e));
     spt_scaler *s = make(ctx, p, c, mode);
-    bool *varies = s ? spt__calloc(ctx, (size_t)s->n_values, sizeof *varies) : NULL;
-    int32_t status = varies ? SPT_OK : spt__nomem(e);
-    if (status >= 0 && mode != SPT_SCALE_NONE) status = fit(s, &t, varies, e);
-    spt__free(ctx, varies);
+    int32_t status = s ? SPT_OK : spt__nomem(e);
+    if (status >= 0 && mode != SPT_SCALE_NONE) status = fit(s, &t, e);
     if (status < 0) {
         spt_scaler_free(s);
         return status;

@@ -104,6 +104,7 @@ START_TEST(windows_in_axis_units)
     ck_assert_int_eq(window_of(ctx, 23.9, 2, 700), 11);
     ck_assert_int_eq(window_of(ctx, 24, 2, 700), 11);
     ck_assert_int_eq(window_of(ctx, 24.1, 2, 700), 13);
+    ck_assert_int_eq(window_of(ctx, 4.2, 0.3, 700), 13); /* 14, though 4.2 / 0.3 is above it */
     for (int points = 3; points < 60; points += 2)
         for (int step = 1; step < 40; step++)
             ck_assert_int_eq(window_of(ctx, points * (step * 0.1), step * 0.1, 700), points);
@@ -150,7 +151,8 @@ START_TEST(resample_counts)
 {
     ck_assert_int_eq(spt__resample_count(1100, 2400, 2), 651);
     ck_assert_int_eq(spt__resample_count(1100, 2401, 2), 651);
-    ck_assert_int_eq(spt__resample_count(0.35, 2.5, 0.001), 2151); /* 2.15 / 0.001 is 2149.99... */
+    ck_assert_int_eq(spt__resample_count(0.35, 2.5, 0.001), 2151);
+    ck_assert_int_eq(spt__resample_count(1.1, 2.5, 0.001), 1401); /* the quotient is 1399.99... */
     ck_assert_int_eq(spt__resample_count(400, 2499.5, 0.5), 4200);
 }
 END_TEST

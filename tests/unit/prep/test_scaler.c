@@ -97,7 +97,7 @@ START_TEST(other_rows_do_not_matter)
 }
 END_TEST
 
-/* 0.1F and 1e-7F do not sum exactly: a careless mean would leave a last bit to be blown up. */
+/* A mean summed in float32 would leave a last bit of 0.1F to be blown up. */
 START_TEST(constants_become_zero)
 {
     enum { MANY = 1000 };

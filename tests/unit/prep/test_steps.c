@@ -18,6 +18,9 @@ static spt_dataset *spectra(spt_ctx *ctx, int32_t dtype, int descending)
     for (int i = 0; i < N; i++)
         for (int j = 0; j < P; j++) {
             values[i * P + j] = nirsoil_row[j] * (1 + 0.1 * i) + 1e-3 * sin(j * (i + 1));
+            /* an end that rounding would lose, and a zero with a sign */
+            if (j == 0 || j == P - 1) values[i * P + j] = 1e-17;
+            if (j == 7) values[i * P + j] = -0.0;
             values32[i * P + j] = (float)values[i * P + j];
         }
     for (int j = 0; j < P; j++)
