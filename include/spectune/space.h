@@ -81,17 +81,19 @@ SPT_API int32_t spt_space_add_condition(spt_space *space, const char *child, con
                                         int32_t op, const char *const *values, int32_t n);
 
 /** Start a forbidden combination; spt_space_forbid_term() adds terms to the last one started. A
- * configuration in which all terms hold (and all their parameters exist) is never proposed. */
+ * configuration in which all terms hold (and all their parameters exist) is never proposed. The
+ * first configuration or study fails if a combination has no terms or the defaults are forbidden. */
 SPT_API int32_t spt_space_forbid(spt_space *space);
 SPT_API int32_t spt_space_forbid_term(spt_space *space, const char *parameter, int32_t op,
                                       const char *const *values, int32_t n);
 
 /** Read a space from an XML file. The schema is doc/schemas/space.rng; it is checked.
- * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line named), SPT_EINVAL, SPT_ENOMEM */
+ * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line named), SPT_EVERSION, SPT_ENOMEM */
 SPT_API int32_t spt_space_read_xml(spt_ctx *ctx, const char *path, spt_space **out);
 SPT_API int32_t spt_space_read_xml_memory(spt_ctx *ctx, const void *data, int64_t size,
                                           const char *name, spt_space **out);
-/** Write a space; reading it back gives the same space. */
+/** Write a space; reading it back gives the same space. SPT_EINVAL if it could not be searched: a
+ * forbidden combination without terms, or one that forbids the defaults. */
 SPT_API int32_t spt_space_write_xml(spt_ctx *ctx, const spt_space *space, const char *path);
 /** The same as text, query-then-fill. */
 SPT_API int32_t spt_space_xml(const spt_space *space, char *buffer, int64_t capacity,
@@ -137,7 +139,7 @@ SPT_API const spt_space *spt_config_space(const spt_config *config);
 /** Set a number, or a choice by index. Whether other parameters exist is worked out anew; those
  * that come into being take their defaults. A parameter that does not exist at present may not be
  * set.
- * @return SPT_OK, SPT_EINVAL (bounds, grid), SPT_ENOTFOUND (nearest name offered) */
+ * @return SPT_OK, SPT_EINVAL (bounds, grid, choice), SPT_ENOTFOUND (nearest name offered) */
 SPT_API int32_t spt_config_set_number(spt_config *config, const char *name, double value);
 /** Set from text: a number with a decimal point, or the text of a choice. */
 SPT_API int32_t spt_config_set_text(spt_config *config, const char *name, const char *value);

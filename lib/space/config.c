@@ -69,9 +69,9 @@ const spt_space *spt_config_space(const spt_config *config)
 
 /* ---- one value ------------------------------------------------------------------------------- */
 
-static int32_t no_such(const spt__parameter *p, spt__err *e)
+static int32_t no_such(const spt__parameter *p, int32_t status, spt__err *e)
 {
-    return spt__fail(e, SPT_ENOTFOUND,
+    return spt__fail(e, status,
                      "parameter '%s' does not exist in this configuration; it needs %.200s",
                      p->name, p->when.text);
 }
@@ -81,7 +81,7 @@ static int32_t present(const spt_config *config, const char *name, spt__err *e)
 {
     int32_t index = spt__space_index(config->space, name, e);
     if (index < 0 || !isnan(config->value[index])) return index;
-    return no_such(&config->space->parameters[index], e);
+    return no_such(&config->space->parameters[index], SPT_ENOTFOUND, e);
 }
 
 static int32_t assign(spt_config *config, int32_t index, double value, spt__err *e)
@@ -200,7 +200,7 @@ int32_t spt__config_from_values(spt_ctx *ctx, const spt_space *space, const doub
         else if (exists)
             status = spt__parameter_accept(p, &x, e);
         else if (!isnan(x))
-            status = no_such(p, e);
+            status = no_such(p, SPT_EINVAL, e);
         config->value[i] = x;
     }
     if (status == SPT_OK)

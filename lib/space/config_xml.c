@@ -5,7 +5,12 @@
 
 #include <string.h>
 
-static const spt__xml_kind config_kind = {"config", 1, spt__schema_config, 4000000};
+static const spt__xml_rule rules[] = {
+    {"config", "", "format", "space"},
+    {"parameter", "config", "name value", ""},
+    {NULL, NULL, NULL, NULL},
+};
+static const spt__xml_kind config_kind = {"config", 1, spt__schema_config, 4000000, rules};
 
 void spt__config_print(const spt_config *config, spt__buf *b)
 {

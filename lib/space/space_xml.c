@@ -5,7 +5,21 @@
 
 #include <string.h>
 
-static const spt__xml_kind space_kind = {"space", 1, spt__schema_space, 4000000};
+static const spt__xml_rule rules[] = {
+    {"space", "", "format name", ""},
+    {"float", "space", "name low high default", "step log:false|true group"},
+    {"int", "space", "name low high default", "step log:false|true group"},
+    {"categorical", "space", "name default", "group"},
+    {"ordinal", "space", "name default", "group"},
+    {"bool", "space", "name default", "group"},
+    {"forbidden", "space", "", ""},
+    {"choice", "categorical ordinal", "", ""},
+    {"when", "float int categorical ordinal bool", "parameter op:eq|ne|lt|le|gt|ge|in", "value"},
+    {"term", "forbidden", "parameter op:eq|ne|lt|le|gt|ge|in", "value"},
+    {"value", "when term", "", ""},
+    {NULL, NULL, NULL, NULL},
+};
+static const spt__xml_kind space_kind = {"space", 1, spt__schema_space, 4000000, rules};
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -81,7 +95,6 @@ void spt__space_print(const spt_space *space, spt__buf *b)
         put_parameter(space, &space->parameters[i], b);
     for (int32_t i = 0; i < space->n_forbidden; i++) {
         const spt__terms *clause = &space->forbidden[i];
-        if (clause->n == 0) continue; /* started, and nothing said yet */
         spt__buf_puts(b, "  <forbidden>\n");
         for (int32_t k = 0; k < clause->n; k++)
             put_term(space, "term", &clause->items[k], b);
@@ -90,9 +103,17 @@ void spt__space_print(const spt_space *space, spt__buf *b)
     spt__buf_puts(b, "</space>\n");
 }
 
+/* What could not be read again is not written. A frozen space was checked already. */
+static int32_t writable(const spt_space *space, spt__err *e)
+{
+    bool frozen = atomic_load_explicit(&space->frozen, memory_order_acquire);
+    return frozen ? SPT_OK : spt__space_check(space, e);
+}
+
 int32_t spt_space_xml(const spt_space *space, char *buffer, int64_t capacity, int64_t *needed)
 {
     SPT__REQUIRE(space);
+    SPT__TRY(writable(space, &space->ctx->err));
     spt__buf b;
     spt__buf_init(&b, space->ctx);
     spt__space_print(space, &b);
@@ -105,6 +126,7 @@ int32_t spt_space_xml(const spt_space *space, char *buffer, int64_t capacity, in
 int32_t spt_space_write_xml(spt_ctx *ctx, const spt_space *space, const char *path)
 {
     SPT__REQUIRE(ctx && space);
+    SPT__TRY(writable(space, &ctx->err));
     spt__buf b;
     spt__buf_init(&b, ctx);
     spt__space_print(space, &b);

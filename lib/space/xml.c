@@ -59,10 +59,10 @@ static void deafen(listener before)
     xmlSetStructuredErrorFunc(before.user, before.handler);
 }
 
-static int32_t tell(const complaint *c, const char *name, const char *what, spt__err *e)
+static int32_t tell(const complaint *c, const char *name, spt__err *e)
 {
     if (c->nomem) return spt__nomem(e);
-    return spt__fail(e, SPT_EFORMAT, "%s:%d: %s%s", name, c->line > 0 ? c->line : 1, what,
+    return spt__fail(e, SPT_EFORMAT, "%s:%d: %s", name, c->line > 0 ? c->line : 1,
                      c->said ? c->text : "not well-formed");
 }
 
@@ -99,7 +99,7 @@ static int32_t parse(const void *data, size_t size, const char *name, xmlDocPtr 
         status = spt__fail(e, SPT_EFORMAT,
                            "%s:%d: a DTD (<!DOCTYPE ...>) is not read; leave it out", name, line);
     else if (!doc || !parser->wellFormed || c.said)
-        status = tell(&c, name, "", e);
+        status = tell(&c, name, e);
     if (status < 0 && doc) xmlFreeDoc(doc);
     xmlFreeParserCtxt(parser);
     deafen(before);
@@ -126,6 +126,91 @@ static int32_t check_root(const xmlDoc *doc, const char *name, const spt__xml_ki
     return SPT_OK;
 }
 
+/* The part of a list up to the next blank. */
+static size_t word(const char **list)
+{
+    *list += strspn(*list, " ");
+    return strcspn(*list, " ");
+}
+
+/* The entry "name" or "name:choices" of a list; NULL if there is none. */
+static const char *entry(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t n; (n = word(&list)) > 0; list += n)
+        if (n >= length && strncmp(list, name, length) == 0 && (n == length || list[length] == ':'))
+            return list;
+    return NULL;
+}
+
+/* Is the attribute's text among the choices of its entry, if it has any? */
+static bool among(const char *choices, size_t length, const char *text)
+{
+    for (const char *c = choices; c < choices + length;) {
+        size_t n = strcspn(c, "| ");
+        if (n == strlen(text) && strncmp(c, text, n) == 0) return true;
+        c += n + 1;
+    }
+    return false;
+}
+
+static int32_t check_attributes(const xmlNode *node, const char *name, const spt__xml_rule *rule,
+                                spt__err *e)
+{
+    const char *element = rule->element;
+    int32_t line = spt__xml_line(node);
+    for (const xmlAttr *a = node->properties; a; a = a->next) {
+        const char *attribute = (const char *)a->name, *text = spt__xml_attribute(node, attribute);
+        const char *known = entry(rule->needs, attribute);
+        if (!known) known = entry(rule->takes, attribute);
+        if (!known)
+            return spt__fail(e, SPT_EFORMAT,
+                             "%s:%d: <%s> has an unknown attribute '%.60s'; %s%s%s "
+                             "are possible",
+                             name, line, element, attribute, rule->needs, rule->takes[0] ? " " : "",
+                             rule->takes);
+        const char *choices = known + strlen(attribute);
+        size_t length = strcspn(choices, " ");
+        if (length > 0 && text && !among(choices + 1, length - 1, text))
+            return spt__fail(e, SPT_EFORMAT, "%s:%d: %s of <%s> is '%.60s'; %.*s is possible", name,
+                             line, attribute, element, text, (int)length - 1, choices + 1);
+    }
+    const char *list = rule->needs;
+    for (size_t n; (n = word(&list)) > 0; list += n) {
+        char attribute[32];
+        spt__format(attribute, sizeof attribute, "%.*s", (int)strcspn(list, ": "), list);
+        if (!spt__xml_attribute(node, attribute))
+            return spt__fail(e, SPT_EFORMAT, "%s:%d: <%s> lacks the attribute '%s'", name, line,
+                             element, attribute);
+    }
+    return SPT_OK;
+}
+
+/* Walk the elements in the order of the document until one breaks a rule. */
+static int32_t check_rules(const xmlDoc *doc, const char *name, const spt__xml_rule *rules,
+                           spt__err *e)
+{
+    const xmlNode *root = xmlDocGetRootElement(doc), *node = root;
+    while (node) {
+        const char *parent = node == root ? "" : (const char *)node->parent->name;
+        const spt__xml_rule *rule = rules;
+        while (rule->element && !(spt__xml_is(node, rule->element) &&
+                                  (node == root || entry(rule->parents, parent))))
+            rule++;
+        if (!rule->element)
+            return spt__fail(e, SPT_EFORMAT, "%s:%d: <%.60s> is not possible within <%.60s>", name,
+                             spt__xml_line(node), (const char *)node->name, parent);
+        SPT__TRY(check_attributes(node, name, rule, e));
+        const xmlNode *next = spt__xml_first(node);
+        while (!next && node != root) {
+            next = spt__xml_next(node);
+            if (!next) node = node->parent;
+        }
+        node = next;
+    }
+    return SPT_OK;
+}
+
 static int32_t check_schema(xmlDocPtr doc, const char *name, const spt__xml_kind *kind, spt__err *e)
 {
     complaint c = {0};
@@ -145,8 +230,9 @@ static int32_t check_schema(xmlDocPtr doc, const char *name, const spt__xml_kind
         status = c.said && !c.nomem
                      ? spt__fail(e, SPT_EINTERNAL, "the schema of <%s>: %s", kind->root, c.text)
                      : spt__nomem(e);
-    else if (verdict != 0)
-        status = tell(&c, name, "", e);
+    else if (verdict != 0 && kind->rules)
+        status = check_rules(doc, name, kind->rules, e);
+    if (verdict != 0 && status == SPT_OK) status = tell(&c, name, e);
     xmlRelaxNGFreeValidCtxt(valid);
     xmlRelaxNGFree(schema);
     xmlRelaxNGFreeParserCtxt(source);

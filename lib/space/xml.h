@@ -13,12 +13,23 @@
 
 #include <libxml/tree.h>
 
-/* What is read: file or given name in messages, root element, newest format number understood. */
+/* What people get wrong in an element, told better than a grammar can. Lists are separated by
+ * blanks; an attribute with choices is written "log:false|true". A table ends with a NULL element.
+ */
+typedef struct spt__xml_rule {
+    const char *element;
+    const char *parents; /* "" for the root */
+    const char *needs;   /* attributes */
+    const char *takes;   /* more attributes */
+} spt__xml_rule;
+
+/* What is read. */
 typedef struct spt__xml_kind {
-    const char *root;   /* "space" */
-    int32_t format;     /* a larger attribute `format` of the root is SPT_EVERSION */
-    const char *schema; /* RELAX NG as text; must not use includes or externalRef */
-    size_t most_bytes;  /* larger documents are refused; at most INT32_MAX */
+    const char *root;           /* element */
+    int32_t format;             /* a larger attribute `format` of the root is SPT_EVERSION */
+    const char *schema;         /* RELAX NG as text; must not use includes or externalRef */
+    size_t most_bytes;          /* larger documents are refused; at most INT32_MAX */
+    const spt__xml_rule *rules; /* asked when the schema refuses, for a better text; may be NULL */
 } spt__xml_kind;
 
 /* Schemas, embedded at build time (embed.py); doc/schemas holds them for people. */
