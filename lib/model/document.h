@@ -1,0 +1,30 @@
+/* The document of a model: what writer and reader agree on. doc/model.md describes it. */
+#ifndef SPT_LIB_MODEL_DOCUMENT_H
+#define SPT_LIB_MODEL_DOCUMENT_H
+
+#include "model.h"
+
+enum {
+    SPT__MODEL_FORMAT = 1,
+    SPT__PIECE_FLOATS = 49152, /* weights in one <piece>: 256 KiB of base64 */
+    SPT__PIECE_NUMBERS = 1000, /* decimals in one <piece> */
+    SPT__PIECE_TEXT = 1000000  /* characters in one <piece> at most */
+};
+
+/* The checksum is of everything before its own 64 digits, so every byte of the document counts:
+ * those digits are compared with it, and nothing but SPT__MODEL_END may follow them. */
+#define SPT__MODEL_START "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+#define SPT__CHECKSUM_START "<checksum algorithm=\"sha-256\">"
+#define SPT__MODEL_END "</checksum>\n</model>\n"
+
+/* "relu" and the like for values from 1 on, as in configurations; NULL behind the last. */
+extern const char *const spt__activation_names[];
+extern const char *const spt__padding_names[];
+extern const char *const spt__pool_names[];
+extern const char *const spt__scale_names[]; /* none, channel, band */
+
+/* Reads a document. `name` stands for the file in messages. */
+int32_t spt__model_parse(spt_ctx *ctx, const char *data, size_t size, const char *name,
+                         spt_model **out, spt__err *e);
+
+#endif

@@ -1,0 +1,361 @@
+#include "fit.h"
+
+#include "../base/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PREDICT_ROWS = 64 };
+
+/* ---- settings ------------------------------------------------------------------------------ */
+
+int32_t spt__fit_network(spt_ctx *ctx, const spt_config *config, int64_t p, int32_t mask, int64_t t,
+                         spt_network **out)
+{
+    return spt__network_from_config(ctx, config, p, spt__channel_count(mask), t, NULL, true, out);
+}
+
+static int32_t copy_knobs(const spt_options *from, spt_options *to)
+{
+    int64_t n = spt_options_count(to);
+    for (int64_t i = 0; i < n; i++) {
+        spt_option_info info;
+        double number = 0;
+        const char *text = NULL;
+        spt_record_init(&info, sizeof info);
+        SPT__TRY(spt_options_describe(to, i, &info));
+        if (info.type == SPT_OPTION_NUMBER || info.type == SPT_OPTION_INTEGER) {
+            SPT__TRY(spt_options_get_number(from, info.name, &number));
+            SPT__TRY(spt_options_set_number(to, info.name, number));
+        } else {
+            SPT__TRY(spt_options_get_text(from, info.name, &text));
+            SPT__TRY(spt_options_set_text(to, info.name, text));
+        }
+    }
+    return SPT_OK;
+}
+
+int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_config *config,
+                          int64_t epochs, spt__training *out)
+{
+    spt_options *options = NULL;
+    SPT__TRY(spt_training_options_new(ctx, &options));
+    int32_t status = from ? copy_knobs(from, options) : SPT_OK;
+    if (status >= 0 && config) status = spt_training_options_configure(options, config);
+    if (status >= 0 && epochs != 0)
+        status = spt_options_set_number(options, "epochs", (double)epochs);
+    if (status >= 0) status = spt__training_read(options, out, &ctx->err);
+    spt_options_free(options);
+    return status;
+}
+
+void spt__fit_settings(spt__fit_job *job, const spt_options *options, const spt__knob *table)
+{
+    static const int32_t scales[] = {SPT_SCALE_CHANNEL, SPT_SCALE_BAND, SPT_SCALE_NONE};
+    job->scale = scales[spt__option_choice(options, table, "scale")];
+    job->scale_target = spt__option_choice(options, table, "target_scale") == 0;
+    job->watch_share = spt__option(options, table, "watch_share");
+}
+
+/* ---- watched rows -------------------------------------------------------------------------- */
+
+/* A seeded order of the numbers 0 .. n-1; NULL when memory is short. */
+static int64_t *shuffled(const spt__fit_job *job, int64_t n)
+{
+    int64_t *order = spt__alloc(job->ctx, (size_t)n, sizeof *order);
+    if (!order) return NULL;
+    for (int64_t i = 0; i < n; i++)
+        order[i] = i;
+    spt__rng r;
+    spt__rng_init(&r, job->stream.seed, SPT__RNG_VALIDATION, (uint64_t)job->stream.trial,
+                  (uint64_t)job->stream.fold);
+    spt__rng_shuffle(&r, order, n);
+    return order;
+}
+
+/* Groups of the training rows in a seeded order, each taken if it fits into what is still wanted.
+ * If none fits, the smallest one. The training rows have size[g] rows of group g. */
+static void take_groups(const int64_t *order, int64_t n, int64_t wanted, const int64_t *size,
+                        uint8_t *taken)
+{
+    int64_t sum = 0, smallest = -1;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t g = order[i];
+        if (size[g] == 0) continue;
+        if (smallest < 0 || size[g] < size[smallest]) smallest = g;
+        if (size[g] > wanted - sum) continue;
+        taken[g] = 1;
+        sum += size[g];
+    }
+    if (sum == 0) taken[smallest] = 1;
+}
+
+static int32_t watch_groups(const spt__fit_job *job, int64_t wanted, uint8_t *mark, spt__err *e)
+{
+    int64_t *size = spt__calloc(job->ctx, (size_t)job->n, sizeof *size);
+    int64_t *order = shuffled(job, job->n);
+    uint8_t *taken = spt__calloc(job->ctx, (size_t)job->n, sizeof *taken);
+    int64_t n_groups = 0;
+    int32_t status = size && order && taken ? SPT_OK : spt__nomem(e);
+    for (int64_t i = 0; i < job->n_train && status >= 0; i++)
+        n_groups += size[job->group[job->train[i]]]++ == 0;
+    if (status >= 0 && n_groups < 2)
+        status = spt__fail(e, SPT_EDATA,
+                           "the %lld training rows are one group; early stopping watches whole "
+                           "groups and needs two, or a fixed number of epochs",
+                           (long long)job->n_train);
+    if (status >= 0) {
+        take_groups(order, job->n, wanted, size, taken);
+        for (int64_t i = 0; i < job->n_train; i++)
+            mark[i] = taken[job->group[job->train[i]]];
+    }
+    spt__free(job->ctx, taken);
+    spt__free(job->ctx, order);
+    spt__free(job->ctx, size);
+    return status;
+}
+
+int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t *n_watched,
+                                spt__err *e)
+{
+    int64_t n = job->n_train;
+    if (n < 2)
+        return spt__fail(e, SPT_EDATA,
+                         "there is one training row; early stopping watches some rows and needs "
+                         "two, or a fixed number of epochs");
+    int64_t wanted = (int64_t)floor(job->watch_share * (double)n + 0.5);
+    wanted = wanted < 1 ? 1 : wanted > n - 1 ? n - 1 : wanted;
+    memset(mark, 0, (size_t)n);
+    if (job->group) {
+        SPT__TRY(watch_groups(job, wanted, mark, e));
+    } else {
+        int64_t *order = shuffled(job, n);
+        if (!order) return spt__nomem(e);
+        for (int64_t i = 0; i < wanted; i++)
+            mark[order[i]] = 1;
+        spt__free(job->ctx, order);
+    }
+    *n_watched = 0;
+    for (int64_t i = 0; i < n; i++)
+        *n_watched += mark[i];
+    return SPT_OK;
+}
+
+/* ---- one job ------------------------------------------------------------------------------- */
+
+/* What a job owns while it runs. The rows are gathered: first all training rows in their order,
+ * then the given watched rows. */
+typedef struct work {
+    const spt__fit_job *job;
+    spt_network *network;
+    spt_scaler *scaler;
+    int64_t n_rows, c;
+    float *x, *y;
+    double *mean, *sd;
+    int64_t *train, *watch; /* among the gathered rows */
+    int64_t n_train, n_watch;
+    uint8_t *mark;
+} work;
+
+static int64_t source_row(const spt__fit_job *job, int64_t i)
+{
+    return i < job->n_train ? job->train[i] : job->watched[i - job->n_train];
+}
+
+static int32_t split_rows(work *w, spt__err *e)
+{
+    const spt__fit_job *job = w->job;
+    if (job->watch == SPT__WATCH_INNER) {
+        int64_t n_watched = 0;
+        SPT__TRY(spt__fit_choose_watched(job, w->mark, &n_watched, e));
+    }
+    for (int64_t i = 0; i < w->n_rows; i++) {
+        if (i >= job->n_train || w->mark[i])
+            w->watch[w->n_watch++] = i;
+        else
+            w->train[w->n_train++] = i;
+    }
+    return SPT_OK;
+}
+
+static int32_t scale_inputs(work *w, spt__err *e)
+{
+    const spt__fit_job *job = w->job;
+    int64_t row = job->p * spt__channel_count(job->x_mask);
+    for (int64_t i = 0; i < w->n_rows; i++)
+        spt__take_channels(job->x + source_row(job, i) * row, job->x_mask, job->p, job->mask,
+                           w->x + i * job->p * w->c);
+    if (job->scale == SPT_SCALE_NONE) return SPT_OK;
+    SPT__TRY(spt__scaler_fit(job->ctx, w->x, job->n_train, job->p, w->c, NULL, 0, job->scale,
+                             &w->scaler, e));
+    return spt_scaler_apply(w->scaler, w->x, w->n_rows);
+}
+
+/* Mean and s.d. (n - 1; one of 0 counts as 1) of target k over the training rows. */
+static void fit_target(const work *w, int64_t k)
+{
+    const spt__fit_job *job = w->job;
+    double first = job->y[job->train[0] * job->t + k], sum = 0, squares = 0;
+    bool varies = false;
+    for (int64_t i = 0; i < job->n_train; i++) {
+        double y = job->y[job->train[i] * job->t + k];
+        varies |= y < first || y > first;
+        sum += y;
+    }
+    if (!varies) { /* the mean of equal values may miss them by a last bit */
+        w->mean[k] = first;
+        return;
+    }
+    w->mean[k] = sum / (double)job->n_train;
+    for (int64_t i = 0; i < job->n_train; i++) {
+        double d = job->y[job->train[i] * job->t + k] - w->mean[k];
+        squares += d * d;
+    }
+    double sd = sqrt(squares / (double)(job->n_train - 1));
+    if (sd > 0) w->sd[k] = sd;
+}
+
+static int32_t scale_targets(work *w, spt__err *e)
+{
+    const spt__fit_job *job = w->job;
+    for (int64_t i = 0; i < w->n_rows; i++)
+        for (int64_t k = 0; k < job->t; k++)
+            if (!isfinite(job->y[source_row(job, i) * job->t + k]))
+                return spt__fail(e, SPT_EDATA, "target %lld of row %lld is missing or not finite",
+                                 (long long)k + 1, (long long)source_row(job, i) + 1);
+    for (int64_t k = 0; k < job->t; k++) {
+        w->mean[k] = 0;
+        w->sd[k] = 1;
+        if (job->scale_target) fit_target(w, k);
+        for (int64_t i = 0; i < w->n_rows; i++)
+            w->y[i * job->t + k] =
+                (float)((job->y[source_row(job, i) * job->t + k] - w->mean[k]) / w->sd[k]);
+    }
+    return SPT_OK;
+}
+
+static int32_t prepare(work *w, spt__err *e)
+{
+    const spt__fit_job *job = w->job;
+    w->c = spt__channel_count(job->mask);
+    w->n_rows = job->n_train + (job->watch == SPT__WATCH_GIVEN ? job->n_watched : 0);
+    size_t rows = (size_t)w->n_rows, t = (size_t)job->t;
+    w->x = spt__calloc_aligned(job->ctx, rows, (size_t)(job->p * w->c) * sizeof *w->x);
+    w->y = spt__alloc(job->ctx, rows * t, sizeof *w->y);
+    w->mean = spt__alloc(job->ctx, t, sizeof *w->mean);
+    w->sd = spt__alloc(job->ctx, t, sizeof *w->sd);
+    w->train = spt__alloc(job->ctx, rows, sizeof *w->train);
+    w->watch = spt__alloc(job->ctx, rows, sizeof *w->watch);
+    w->mark = spt__calloc(job->ctx, rows, sizeof *w->mark);
+    if (!w->x || !w->y || !w->mean || !w->sd || !w->train || !w->watch || !w->mark)
+        return spt__nomem(e);
+    SPT__TRY(split_rows(w, e));
+    SPT__TRY(scale_inputs(w, e));
+    SPT__TRY(scale_targets(w, e));
+    SPT__TRY(spt__network_clone(job->network, &w->network, e));
+    spt__network_init(w->network, &job->stream);
+    return SPT_OK;
+}
+
+static void release(work *w)
+{
+    spt_ctx *ctx = w->job->ctx;
+    spt_network_free(w->network);
+    spt_scaler_free(w->scaler);
+    spt__free_aligned(ctx, w->x);
+    spt__free(ctx, w->y);
+    spt__free(ctx, w->mean);
+    spt__free(ctx, w->sd);
+    spt__free(ctx, w->train);
+    spt__free(ctx, w->watch);
+    spt__free(ctx, w->mark);
+}
+
+/* ---- losses in the target's unit ----------------------------------------------------------- */
+
+typedef struct told {
+    double factor;
+    spt_epoch_fn fn;
+    void *user;
+} told;
+
+static double loss_factor(const work *w)
+{
+    if (w->job->t != 1) return 1;
+    return w->job->training.loss == SPT__LOSS_MAE ? w->sd[0] : w->sd[0] * w->sd[0];
+}
+
+static int32_t on_epoch(const spt_epoch *epoch, void *user)
+{
+    const told *t = user;
+    spt_epoch own = *epoch;
+    own.loss *= t->factor;
+    own.watched *= t->factor;
+    return t->fn(&own, t->user);
+}
+
+/* ---- running and asking -------------------------------------------------------------------- */
+
+int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err *e)
+{
+    work w = {.job = job};
+    *result = (spt__fit_result){0};
+    spt_record_init(&result->report, sizeof result->report);
+    int32_t status = prepare(&w, e);
+    if (status < 0) goto done;
+    told t = {loss_factor(&w), job->fn, job->user};
+    spt__fit fit = {.x = w.x,
+                    .y = w.y,
+                    .train = w.train,
+                    .watch = w.watch,
+                    .n_train = w.n_train,
+                    .n_watch = w.n_watch,
+                    .training = job->training,
+                    .stream = job->stream,
+                    .fn = job->fn ? on_epoch : NULL,
+                    .user = &t};
+    status = spt__network_fit(w.network, &fit, &result->report, e);
+    if (status < 0) goto done;
+    result->report.loss *= t.factor;
+    result->report.watched *= t.factor;
+    result->n_watched = w.n_watch;
+    int32_t made =
+        spt__member_new(job->ctx, job->mask, w.network, w.scaler, w.mean, w.sd, &result->member, e);
+    w.network = NULL;
+    w.scaler = NULL;
+    if (made < 0) status = made;
+done:
+    release(&w);
+    return status;
+}
+
+void spt__fit_release(spt__fit_result *result)
+{
+    spt__member_unref(result->member);
+    result->member = NULL;
+}
+
+int32_t spt__fit_predict(const spt__fit_result *result, const float *x, int32_t x_mask,
+                         const int64_t *rows, int64_t n, double *out, spt__err *e)
+{
+    const spt__member *m = result->member;
+    int64_t block = n < PREDICT_ROWS ? n : PREDICT_ROWS, size = m->p * m->c;
+    int64_t row = m->p * spt__channel_count(x_mask);
+    if (n < 1) return SPT_OK;
+    spt__pass *pass = NULL;
+    float *gathered = spt__calloc_aligned(m->ctx, (size_t)(block * size), sizeof *gathered);
+    float *y = spt__alloc(m->ctx, (size_t)(block * m->t), sizeof *y);
+    int32_t status = gathered && y ? SPT_OK : spt__nomem(e);
+    if (status >= 0) status = spt__pass_new(m->network, block, SPT__STEADY, &pass, e);
+    for (int64_t first = 0; first < n && status >= 0; first += block) {
+        int64_t count = n - first < block ? n - first : block;
+        for (int64_t i = 0; i < count; i++)
+            spt__take_channels(x + (rows ? rows[first + i] : first + i) * row, x_mask, m->p,
+                               m->mask, gathered + i * size);
+        status = spt__member_run(m, pass, gathered, count, y, out + first * m->t, e);
+    }
+    spt__pass_free(pass);
+    spt__free(m->ctx, y);
+    spt__free_aligned(m->ctx, gathered);
+    return status;
+}
