@@ -29,13 +29,19 @@ static int64_t batch_rows(const loop *l, int64_t b)
     return b + 1 < l->batches ? l->batch : l->fit->n_train - b * l->batch;
 }
 
-static void plan_batches(loop *l)
+static void plan_batches(loop *l, int64_t size)
 {
-    int64_t n = l->fit->n_train, size = l->fit->training.batch_size;
+    int64_t n = l->fit->n_train;
     l->batch = size < n ? size : n;
     l->batches = (n + l->batch - 1) / l->batch;
     /* One row has no spread for batch normalisation to measure, and makes a poor step anyway. */
     if (l->batch > 1 && l->batches > 1 && n % l->batch == 1) l->batches--;
+}
+
+static int64_t largest_batch(const loop *l)
+{
+    int64_t last = batch_rows(l, l->batches - 1);
+    return last > l->batch ? last : l->batch;
 }
 
 static int32_t check_rows(const spt_network *network, const spt__fit *fit, const int64_t *rows,
@@ -79,10 +85,8 @@ static int32_t prepare(loop *l, spt__err *e)
     spt_network *network = l->network;
     const spt__fit *fit = l->fit;
     SPT__TRY(spt__trainer_new(network, &fit->training, &fit->stream, &l->trainer, e));
-    plan_batches(l);
-    SPT__TRY(spt__trainer_reserve(
-        l->trainer,
-        batch_rows(l, l->batches - 1) > l->batch ? batch_rows(l, l->batches - 1) : l->batch, e));
+    plan_batches(l, fit->training.batch_size);
+    SPT__TRY(spt__trainer_reserve(l->trainer, largest_batch(l), e));
     l->order = spt__alloc(network->ctx, (size_t)fit->n_train, sizeof *l->order);
     if (!l->order) return spt__nomem(e);
     if (fit->n_watch == 0) return SPT_OK;
@@ -252,12 +256,20 @@ int32_t spt_network_fit(spt_network *network, const float *x, const float *y, co
     return spt__network_fit(network, &fit, report, &network->ctx->err);
 }
 
-int64_t spt__network_memory(const spt_network *network, int64_t batch, bool watched)
+int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int64_t n_train,
+                            int64_t n_watch)
 {
-    int64_t floats = (int64_t)sizeof(float);
+    spt__fit fit = {.n_train = n_train};
+    loop l = {.fit = &fit};
+    plan_batches(&l, batch_size);
+    int64_t batch = largest_batch(&l), watched = n_watch < WATCH_ROWS ? n_watch : WATCH_ROWS;
+    int64_t floats = 2 * network->n_trainable + batch * network->outputs;
     int64_t bytes = spt__pass_bytes(network, batch, SPT__TRAIN);
-    bytes += floats * (network->n_values + 2 * network->n_trainable + batch * network->outputs);
-    if (watched)
-        bytes += spt__pass_bytes(network, WATCH_ROWS, SPT__PREDICT) + floats * network->n_values;
-    return bytes;
+    bytes += (int64_t)sizeof(spt_trainer) + n_train * (int64_t)sizeof(int64_t);
+    if (n_watch > 0) {
+        bytes += spt__pass_bytes(network, watched, SPT__PREDICT);
+        floats += network->n_values + watched * network->outputs;
+    }
+    /* and what aligning takes */
+    return bytes + floats * (int64_t)sizeof(float) + 1024;
 }

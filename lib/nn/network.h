@@ -135,8 +135,9 @@ int32_t spt__network_finish(spt_network *network, const spt__stream *stream, spt
 void spt__network_init(spt_network *network, const spt__stream *stream);
 /* An independent copy of a finished network, for another thread. */
 int32_t spt__network_clone(const spt_network *network, spt_network **out, spt__err *e);
-/* Bytes that training takes beside the data, for a batch size and `watched` rows or none. */
-int64_t spt__network_memory(const spt_network *network, int64_t batch, bool watched);
+/* Bytes that spt_network_fit() takes at most beside data and network. */
+int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int64_t n_train,
+                            int64_t n_watch);
 bool spt__network_same_shape(const spt_network *a, const spt_network *b);
 void spt__network_plan(spt_network *network);
 const char *spt__activation_name(int32_t activation);
