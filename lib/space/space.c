@@ -244,7 +244,7 @@ int32_t spt__space_add(spt_space *space, const spt__parameter *spec, const char 
 }
 
 /* The name is only read: spt__space_add copies it. */
-static spt__parameter specification(const char *name, spt_parameter_type type)
+static spt__parameter specification(const char *name, int32_t type)
 {
     return (spt__parameter){.name = (char *)(uintptr_t)name, .type = type};
 }
@@ -275,7 +275,7 @@ int32_t spt_space_add_int(spt_space *space, const char *name, int64_t low, int64
     return spt__space_add(space, &p, NULL, &space->ctx->err);
 }
 
-static int32_t add_choices(spt_space *space, const char *name, spt_parameter_type type,
+static int32_t add_choices(spt_space *space, const char *name, int32_t type,
                            const char *const *choices, int32_t n, int32_t value)
 {
     SPT__REQUIRE(space);
