@@ -1,0 +1,58 @@
+/* The scale on which the values of one parameter are drawn and compared. */
+#include "parzen.h"
+
+static double to_scale(const spt__domain *d, double value)
+{
+    return d->parameter->log ? log(value) : value;
+}
+
+static double from_scale(const spt__domain *d, double s)
+{
+    return d->parameter->log ? exp(s) : s;
+}
+
+void spt__domain_init(spt__domain *d, const spt__parameter *parameter)
+{
+    const spt__parameter *p = parameter;
+    *d = (spt__domain){.parameter = p, .points = spt__space_grid_count(p)};
+    if (p->type == SPT_PARAMETER_CATEGORICAL || p->type == SPT_PARAMETER_BOOL) {
+        d->kind = SPT__DOMAIN_CATEGORY;
+        return;
+    }
+    d->kind = d->points == 0 ? SPT__DOMAIN_CONTINUOUS : SPT__DOMAIN_GRID;
+    double half = d->points == 0 ? 0 : p->step / 2;
+    d->lo = p->log ? 2 * log(p->low) - log(p->low + half) : p->low - half;
+    d->hi = to_scale(d, p->high + half);
+}
+
+bool spt__domain_single(const spt__domain *d)
+{
+    return d->points == 0 ? !(d->parameter->low < d->parameter->high) : d->points == 1;
+}
+
+double spt__domain_value(const spt__domain *d, double s)
+{
+    return spt__space_snap(d->parameter, from_scale(d, s));
+}
+
+double spt__domain_scaled(const spt__domain *d, double value)
+{
+    return to_scale(d, value);
+}
+
+void spt__domain_cell(const spt__domain *d, double value, double *from, double *to)
+{
+    const spt__parameter *p = d->parameter;
+    int64_t k = spt__space_grid_index(p, value);
+    *from = k == 0 ? d->lo : to_scale(d, p->low + ((double)k - 0.5) * p->step);
+    *to = k == d->points - 1 ? d->hi : to_scale(d, p->low + ((double)k + 0.5) * p->step);
+}
+
+double spt__domain_draw(const spt__domain *d, spt__rng *rng)
+{
+    const spt__parameter *p = d->parameter;
+    if (spt__domain_single(d)) return p->low;
+    if (d->points > 0 && !p->log)
+        return spt__space_grid_value(p, (int64_t)spt__rng_below(rng, (uint64_t)d->points));
+    return spt__domain_value(d, d->lo + spt__rng_double(rng) * (d->hi - d->lo));
+}

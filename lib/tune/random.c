@@ -1,0 +1,24 @@
+/* Random search (Bergstra & Bengio 2012): every parameter uniform on its scale. */
+#include "sampler.h"
+
+static int32_t random_prepare(spt__sampler *s, const spt__view *view, spt__err *e)
+{
+    (void)s, (void)view, (void)e;
+    return SPT_OK;
+}
+
+static int32_t random_draw(spt__sampler *s, int64_t sequence, int32_t attempt, double *values,
+                           spt__err *e)
+{
+    (void)e;
+    spt__sampler_uniform(s, sequence, attempt, values);
+    return SPT_OK;
+}
+
+static void random_release(spt__sampler *s)
+{
+    (void)s;
+}
+
+const spt__sampler_kind spt__sampler_random = {"random", random_prepare, random_draw,
+                                               random_release};
