@@ -79,16 +79,20 @@ SPT_API int32_t spt_dataset_new(spt_ctx *ctx, const spt_matrix *spectra, const d
                                 spt_destroy_fn destroy, spt_dataset **out);
 
 /** Knobs of the CSV reader: `delimiter` (auto), `decimal` (auto), `axis_unit` (auto), `unit`
- * (unknown), `id` (name of the id column, found by name otherwise), `missing` (further markers
- * beside empty, NA, NaN, -9999). spt_options_describe() tells all. */
+ * (unknown), `id` (name of the id column, found by name otherwise), `bands` (what the band headers
+ * start with, when a file has two sets), `missing` (further markers beside empty, NA, NaN, -9999),
+ * `bad_spectra` (error | keep: a spectrum with a missing or unreadable value is refused with the
+ * file, or kept as a row whose reading fails with SPT_EDATA, while the others stay usable).
+ * spt_options_describe() tells all. */
 SPT_API int32_t spt_csv_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Read a table of spectra from a CSV file.
  *
  * Bands are the columns whose headers are numbers with an optional prefix and unit ("1100", "X350",
  * "spc.400.5", "scan_visnir.350_ref", "400 nm"): the longest run of at least 10 that is strictly
- * monotone. Everything else becomes a column. What was understood and what looks wrong can be read
- * with spt_dataset_note().
+ * monotone. Everything else becomes a column. An axis unit that neither the options nor the headers
+ * nor the range of the positions settle stays SPT_AXIS_UNKNOWN. What was understood and what looks
+ * wrong can be read with spt_dataset_note().
  *
  * @param path     file name, UTF-8
  * @param options  of spt_csv_options_new(), or NULL
@@ -110,7 +114,12 @@ SPT_API int32_t spt_dataset_read_csv_memory(spt_ctx *ctx, const void *data, int6
  * out; both counts become notes. An id that stands twice in the file is an error; one that stands
  * several times in the dataset (repeated scans) is fine.
  *
- * @param key  id column of the second file; NULL: found as in the first
+ * Ids match when their texts are the same. A column whose name is taken is left out, with a note.
+ *
+ * @param key      id column of the second file; NULL: the first with a usual name
+ * @param options  delimiter, decimal and missing count; NULL for the defaults
+ * @return as spt_dataset_read_csv(); SPT_EINVAL when the dataset has no id column, SPT_EDATA when no
+ *         id matches, SPT_ENOTFOUND when there is no such key
  */
 SPT_API int32_t spt_dataset_join_csv(spt_ctx *ctx, const spt_dataset *dataset, const char *path,
                                      const char *key, const spt_options *options,

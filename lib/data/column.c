@@ -19,27 +19,36 @@ static bool let_go(_Atomic int64_t *refs)
 
 /* ---- spectra ------------------------------------------------------------------------------- */
 
-spt__spectra *spt__spectra_new(spt_ctx *ctx, int32_t dtype, int64_t n, int64_t p)
+/* Owned storage; takes `data`, also when it fails. */
+static spt__spectra *own(spt_ctx *ctx, int32_t dtype, void *data, int64_t n, int64_t p)
 {
-    size_t size = dtype == SPT_FLOAT32 ? sizeof(float) : sizeof(double);
-    if (n < 1 || p < 1 || (uint64_t)n > SIZE_MAX / (uint64_t)p) return NULL;
-    spt__spectra *s = spt__calloc(ctx, 1, sizeof *s);
-    if (s == NULL) return NULL;
-    s->own = spt__calloc(ctx, (size_t)n * (size_t)p, size);
-    if (s->own == NULL) {
-        spt__free(ctx, s);
+    spt__spectra *s = data == NULL ? NULL : spt__calloc(ctx, 1, sizeof *s);
+    if (s == NULL) {
+        spt__free(ctx, data);
         return NULL;
     }
     atomic_init(&s->refs, 1);
     s->ctx = spt__ctx_ref(ctx);
     s->dtype = dtype;
     s->checked = true;
-    s->data = s->own;
+    s->data = s->own = data;
     s->rows = n;
     s->cols = p;
     s->row_stride = p;
     s->col_stride = 1;
     return s;
+}
+
+spt__spectra *spt__spectra_new(spt_ctx *ctx, int32_t dtype, int64_t n, int64_t p)
+{
+    size_t size = dtype == SPT_FLOAT32 ? sizeof(float) : sizeof(double);
+    if (n < 1 || p < 1 || (uint64_t)n > SIZE_MAX / (uint64_t)p) return NULL;
+    return own(ctx, dtype, spt__calloc(ctx, (size_t)n * (size_t)p, size), n, p);
+}
+
+spt__spectra *spt__spectra_take(spt_ctx *ctx, double *data, int64_t n, int64_t p)
+{
+    return own(ctx, SPT_FLOAT64, data, n, p);
 }
 
 spt__spectra *spt__spectra_ref(spt__spectra *s)

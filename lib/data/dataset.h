@@ -85,6 +85,8 @@ int32_t spt__dataset_groups(const spt_dataset *ds, int64_t column, int64_t *grou
 
 /* Owned storage of n x p, zeroed, contiguous; writable until a dataset points to it. */
 spt__spectra *spt__spectra_new(spt_ctx *ctx, int32_t dtype, int64_t n, int64_t p);
+/* Owned storage made of n x p finite values; takes `data`, also when it fails (NULL). */
+spt__spectra *spt__spectra_take(spt_ctx *ctx, double *data, int64_t n, int64_t p);
 spt__spectra *spt__spectra_ref(spt__spectra *s);
 void spt__spectra_unref(spt__spectra *s);
 
