@@ -108,7 +108,9 @@ SPT_API int32_t spt_dataset_read_csv_memory(spt_ctx *ctx, const void *data, int6
                                             const char *name, const spt_options *options,
                                             spt_dataset **out);
 
-/** Add the columns of a second CSV file (which needs no bands), matched by id.
+/** Add the columns of a second CSV file (which needs no bands), matched by id: the key of the file is
+ * looked up in the dataset's column of that name (case, blanks, "_" and "." ignored: "POINT_ID" is
+ * "PointID"), or else in the column that names its rows.
  *
  * Rows of `dataset` without a match get missing values; rows of the file without a match are left
  * out; both counts become notes. An id that stands twice in the file is an error; one that stands
@@ -118,8 +120,8 @@ SPT_API int32_t spt_dataset_read_csv_memory(spt_ctx *ctx, const void *data, int6
  *
  * @param key      id column of the second file; NULL: the first with a usual name
  * @param options  delimiter, decimal and missing count; NULL for the defaults
- * @return as spt_dataset_read_csv(); SPT_EINVAL when the dataset has no id column, SPT_EDATA when no
- *         id matches, SPT_ENOTFOUND when there is no such key
+ * @return as spt_dataset_read_csv(); SPT_EINVAL when the dataset has no such column either, SPT_EDATA
+ *         when no id matches, SPT_ENOTFOUND when there is no such key
  */
 SPT_API int32_t spt_dataset_join_csv(spt_ctx *ctx, const spt_dataset *dataset, const char *path,
                                      const char *key, const spt_options *options,

@@ -9,6 +9,32 @@ typedef struct matches {
     int64_t matched, unused;
 } matches;
 
+static char plain(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* "PointID", "POINT_ID" and "point id" are one name. */
+static bool same_name(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        while (*a == '_' || *a == ' ' || *a == '.')
+            a++;
+        while (*b == '_' || *b == ' ' || *b == '.')
+            b++;
+        if (plain(*a) != plain(*b)) return false;
+        if (*a == '\0') return true;
+    }
+}
+
+/* The dataset's column of the key's name, or else the one that names its rows; -1: neither. */
+static int64_t own_key(const spt_dataset *ds, const char *key)
+{
+    for (int64_t k = 0; k < ds->n_columns; k++)
+        if (same_name(ds->columns[k]->name, key)) return k;
+    return ds->id_column;
+}
+
 /* Row of the file that has each id. */
 static int32_t index_ids(spt__textmap *map, const spt__table *t, const spt__pool *pool, spt__err *e)
 {
@@ -25,8 +51,8 @@ static int32_t index_ids(spt__textmap *map, const spt__table *t, const spt__pool
     return SPT_OK;
 }
 
-static int32_t find_matches(matches *m, const spt_dataset *ds, const spt__table *t,
-                            const spt__pool *pool, spt__err *e)
+static int32_t find_matches(matches *m, const spt_dataset *ds, const spt__column *own,
+                            const spt__table *t, const spt__pool *pool, spt__err *e)
 {
     spt__textmap map;
     int32_t status = SPT_ENOMEM;
@@ -38,7 +64,7 @@ static int32_t find_matches(matches *m, const spt_dataset *ds, const spt__table 
     else
         status = index_ids(&map, t, pool, e);
     for (int64_t i = 0; status >= 0 && i < ds->n; i++) {
-        const char *id = ds->columns[ds->id_column]->texts[i];
+        const char *id = own->texts[i];
         m->rows[i] = id == NULL ? -1 : spt__textmap_get(&map, id);
         if (m->rows[i] < 0) continue;
         m->matched++;
@@ -51,7 +77,7 @@ static int32_t find_matches(matches *m, const spt_dataset *ds, const spt__table 
             e, SPT_EDATA,
             "no '%s' is the '%s' of a spectrum; the first of the spectra is '%.60s', "
             "the first here '%.60s'",
-            t->fields[t->id_field].name, ds->columns[ds->id_column]->name, ds->ids->texts[0],
+            t->fields[t->id_field].name, own->name, own->texts[0] == NULL ? "" : own->texts[0],
             t->fields[t->id_field].at[0] < 0 ? "" : pool->data + t->fields[t->id_field].at[0]);
     spt__free(t->ctx, used);
     spt__textmap_free(&map);
@@ -91,9 +117,15 @@ static int32_t join(spt_ctx *ctx, const spt_dataset *from, spt__table *t, const 
     matches m = {0};
     if (t->id_field < 0)
         return spt__fail(e, SPT_EINVAL, "no column has a usual name of ids; the key names it");
+    int64_t key = own_key(from, t->fields[t->id_field].name);
+    if (key < 0)
+        return spt__fail(e, SPT_EINVAL,
+                         "the dataset has no column '%s', and none that names its rows",
+                         t->fields[t->id_field].name);
     spt_dataset *ds = NULL;
     spt__pool *pool = spt__table_take_pool(t);
-    int32_t status = pool == NULL ? spt__nomem(e) : find_matches(&m, from, t, pool, e);
+    int32_t status =
+        pool == NULL ? spt__nomem(e) : find_matches(&m, from, from->columns[key], t, pool, e);
     if (status >= 0) ds = spt__dataset_like(ctx, from, from->spectra, from->n, from->p, true);
     if (status >= 0 && ds == NULL) status = spt__nomem(e);
     if (status >= 0) status = spt__dataset_copy_rows(ds, from, e);
@@ -116,10 +148,6 @@ int32_t spt_dataset_join_csv(spt_ctx *ctx, const spt_dataset *dataset, const cha
     size_t size = 0;
     if (out != NULL) *out = NULL;
     SPT__REQUIRE(ctx != NULL && dataset != NULL && out != NULL);
-    if (dataset->id_column < 0)
-        return spt__fail(&ctx->err, SPT_EINVAL,
-                         "%s cannot be joined: no column of the dataset names its rows (option id)",
-                         path != NULL ? path : "a file");
     SPT__TRY(spt__table_wish_of(&wish, options, &ctx->err));
     wish.spectra = false;
     wish.bands = "";

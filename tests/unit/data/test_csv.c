@@ -570,6 +570,12 @@ START_TEST(joining)
     ck_assert_ptr_nonnull(note_with(
         joined, "by 'POINTID': 3 rows have a match, 1 have none; 1 rows of the file are not"));
     spt_dataset_free(joined);
+    /* by a column of the key's name, where that is not what names the rows */
+    write_file(path, "SITE_,soc\nx,3\nz,4\n");
+    OK(ctx, spt_dataset_join_csv(ctx, ds, path, "SITE_", NULL, &joined));
+    OK(ctx, spt_dataset_numbers(joined, spt_dataset_find_column(joined, "soc"), soc));
+    ck_assert(soc[0] == 3 && isnan(soc[1]) && soc[2] == 3 && soc[3] == 4);
+    spt_dataset_free(joined);
     /* onto a subset, by a named key */
     const int64_t rows[] = {3, 1};
     OK(ctx, spt_dataset_take(ctx, ds, rows, 2, &some));
@@ -592,7 +598,7 @@ START_TEST(joining)
           spt_dataset_join_csv(ctx, ds, "no-such.csv", NULL, NULL, &joined));
     spt_dataset_free(ds);
     OK(ctx, read_text(ctx, H10 "\n" R10 "\n", "", &ds));
-    FAILS(ctx, SPT_EINVAL, "no column of the dataset names its rows",
+    FAILS(ctx, SPT_EINVAL, "the dataset has no column 'id', and none that names its rows",
           spt_dataset_join_csv(ctx, ds, path, NULL, NULL, &joined));
     ck_assert_ptr_null(joined);
     spt_dataset_free(ds);

@@ -1,6 +1,7 @@
 /* Datasets from memory: views of any stride, borrowing, counting, columns, fingerprints. */
 #include "testing.h"
 
+#include "base/threads.h"
 #include "data/dataset.h"
 
 enum { N = 3, P = 4 };
@@ -393,6 +394,35 @@ START_TEST(warnings)
 }
 END_TEST
 
+/* Reading, holding and deriving from several threads; for the thread sanitizer above all. */
+static int32_t use_dataset(int64_t index, int32_t worker, void *arg, spt__err *e)
+{
+    const spt_dataset *shared = arg;
+    double got[P];
+    char hash[65];
+    (void)worker;
+    spt_dataset *mine = spt__dataset_ref(shared);
+    int32_t status = spt__dataset_row(mine, index % N, got, e);
+    if (status == SPT_OK && memcmp(got, values + (index % N) * P, sizeof got) != 0)
+        status = spt__fail(e, SPT_EINTERNAL, "row %d differs", (int)(index % N));
+    if (status == SPT_OK) status = spt_dataset_fingerprint(mine, SPT_PART_SPECTRA, 0, hash);
+    spt_dataset_free(mine);
+    return status;
+}
+
+START_TEST(many_threads)
+{
+    spt_ctx *ctx = new_ctx();
+    spt_dataset *ds = new_dataset(ctx);
+    spt__err e;
+    OK(ctx, spt_ctx_set_threads(ctx, 4));
+    ck_assert_int_eq(spt__parallel(ctx, 200, use_dataset, ds, &e), SPT_OK);
+    ck_assert_int_eq(atomic_load(&ds->refs), 1);
+    spt_dataset_free(ds);
+    spt_ctx_free(ctx);
+}
+END_TEST
+
 /* Every allocation fails once: no leak, no crash, the hook runs, the status is SPT_ENOMEM. */
 typedef struct budget {
     int64_t left;
@@ -456,4 +486,4 @@ END_TEST
 
 TEST_MAIN("data dataset", copy_is_independent, any_strides,
           borrowed_storage_goes_with_the_last_owner, values_that_are_not_finite, bad_arguments,
-          columns, groups, fingerprints, names_of_units, warnings, memory_runs_out)
+          columns, groups, fingerprints, names_of_units, warnings, many_threads, memory_runs_out)
