@@ -1,6 +1,7 @@
 /* The CSV reader: forms of headers, dialects, missing values, notes, refusals. */
 #include "testing.h"
 
+#include "base/text.h"
 #include "data/dataset.h"
 
 static spt_ctx *new_ctx(void)
@@ -63,7 +64,8 @@ static void make_table(char *out, size_t capacity, const char *format, double fi
     size_t used = (size_t)snprintf(out, capacity, "id");
     for (int j = 0; j < bands; j++) {
         char header[64];
-        snprintf(header, sizeof header, format, first + j * step);
+        /* snprintf would write the comma of a German locale */
+        spt__format(header, sizeof header, format, first + j * step);
         used += (size_t)snprintf(out + used, capacity - used, "%c%s", delimiter, header);
     }
     for (int i = 0; i < 2; i++) {
