@@ -7,8 +7,7 @@
 enum {
     SPT__MODEL_FORMAT = 1,
     SPT__PIECE_FLOATS = 49152, /* weights in one <piece>: 256 KiB of base64 */
-    SPT__PIECE_NUMBERS = 1000, /* decimals in one <piece> */
-    SPT__PIECE_TEXT = 1000000  /* characters in one <piece> at most */
+    SPT__PIECE_NUMBERS = 1000  /* decimals in one <piece> */
 };
 
 /* The checksum is of everything before its own 64 digits, so every byte of the document counts:
@@ -23,8 +22,7 @@ extern const char *const spt__padding_names[];
 extern const char *const spt__pool_names[];
 extern const char *const spt__scale_names[]; /* none, channel, band */
 
-/* Reads a document. `name` stands for the file in messages. */
-int32_t spt__model_parse(spt_ctx *ctx, const char *data, size_t size, const char *name,
-                         spt_model **out, spt__err *e);
+/* A kind of layer has the name of the network room's, but for "bn". */
+const char *spt__layer_element(const spt__layer_kind *kind);
 
 #endif

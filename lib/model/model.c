@@ -145,6 +145,19 @@ void spt_model_free(spt_model *model)
     spt__ctx_unref(ctx);
 }
 
+static int32_t check_tensor(const spt_network *network, const spt__tensor *tensor, spt__err *e)
+{
+    const float *values = network->values + tensor->offset;
+    const char *role = strchr(tensor->name, '.');
+    bool variance = role && strcmp(role, ".variance") == 0;
+    for (int64_t i = 0; i < tensor->size; i++)
+        if (!isfinite(values[i]) || (variance && values[i] < 0))
+            return spt__fail(e, SPT_EINVAL, "value %lld of %s is %g; %s are needed", (long long)i,
+                             tensor->name, (double)values[i],
+                             variance ? "finite values of 0 or more" : "finite values");
+    return SPT_OK;
+}
+
 int32_t spt__model_check_member(const spt_model *model, const spt__member *member, int64_t index,
                                 spt__err *e)
 {
@@ -157,14 +170,8 @@ int32_t spt__model_check_member(const spt_model *model, const spt__member *membe
     if (member->t != frame->t)
         return spt__fail(e, SPT_EINVAL, "network %lld has %lld outputs for %lld targets",
                          (long long)index + 1, (long long)member->t, (long long)frame->t);
-    for (int32_t k = 0; k < member->network->n_tensors; k++) {
-        const spt__tensor *tensor = &member->network->tensors[k];
-        const float *values = member->network->values + tensor->offset;
-        for (int64_t i = 0; i < tensor->size; i++)
-            if (!isfinite(values[i]))
-                return spt__fail(e, SPT_EINVAL, "value %lld of %s is %g; finite ones are needed",
-                                 (long long)i, tensor->name, (double)values[i]);
-    }
+    for (int32_t k = 0; k < member->network->n_tensors; k++)
+        SPT__TRY(check_tensor(member->network, &member->network->tensors[k], e));
     return SPT_OK;
 }
 

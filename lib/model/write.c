@@ -12,6 +12,11 @@ const char *const spt__padding_names[] = {"valid", "same", NULL};
 const char *const spt__pool_names[] = {"max", "average", NULL};
 const char *const spt__scale_names[] = {"none", "channel", "band", NULL};
 
+const char *spt__layer_element(const spt__layer_kind *kind)
+{
+    return kind == &spt__kind_batch_norm ? "batch_norm" : kind->name;
+}
+
 /* Where the text goes: to a file, to memory, or nowhere to be counted. What was written so far is
  * part of the checksum. Errors stay; later calls do nothing. */
 typedef struct sink {
@@ -148,7 +153,7 @@ static void put_recipe(sink *s, const spt_prep *prep)
 
 static void put_layer(sink *s, const spt__layer *layer)
 {
-    spt__buf_printf(&s->line, "<%s", layer->kind->name);
+    spt__buf_printf(&s->line, "<%s", spt__layer_element(layer->kind));
     if (layer->kind == &spt__kind_conv) {
         attribute_int(s, "filters", layer->units);
         attribute_int(s, "kernel", layer->kernel);
@@ -358,7 +363,6 @@ int32_t spt_model_xml(spt_ctx *ctx, const spt_model *model, char *buffer, int64_
     sink count = {.ctx = ctx, .e = e};
     SPT__TRY(run(&count, model));
     *needed = (int64_t)count.used + 1;
-    if (!buffer && capacity == 0) return SPT_OK;
     if (!buffer || capacity < *needed)
         return spt__fail(e, SPT_ECAPACITY, "the document has %lld bytes; the buffer holds %lld",
                          (long long)*needed, (long long)capacity);
