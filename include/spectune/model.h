@@ -22,7 +22,8 @@ extern "C" {
  */
 
 /** How predictions agree with references; e = predicted - reference, n pairs. Terms and limits as
- * in ISO 12099. What needs more pairs than there are is NaN. */
+ * in ISO 12099. What needs more pairs than there are, or differing values where all are the same,
+ * is NaN; a ratio to an RMSE of 0 is infinite. */
 typedef struct spt_statistics {
     uint32_t struct_size;
     int32_t reserved;
@@ -54,8 +55,8 @@ SPT_API int32_t spt_statistics_compute(const double *reference, const double *pr
 typedef struct spt_model spt_model;
 
 /** Knobs of fitting beside those of training (which it contains, same names): `scale`
- * channel|band|none (channel), `target_scale` standard|none (standard), `watch_share` (0.1, share of
- * the training rows watched for early stopping, whole groups where groups are given), `group`
+ * channel|band|none (channel), `target_scale` standard|none (standard), `watch_share` (0.1, share
+ * of the training rows watched for early stopping, whole groups where groups are given), `group`
  * (column, ""). */
 SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
 
@@ -70,8 +71,13 @@ SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
  * @param options  of spt_fit_options_new(), or NULL
  * @param fn, user called after each epoch; may be NULL
  * @param report   may be NULL
- * @return SPT_OK, SPT_STOP_HOST (a model of the best weights so far), or as spt_prep_apply(),
- *         spt_prep_channels(), spt_network_from_config(), spt_network_fit()
+ * @return SPT_OK, SPT_STOP_HOST (a model of the best weights so far, NULL if no epoch had ended),
+ * or as spt_prep_apply(), spt_prep_channels(), spt_network_from_config(), spt_network_fit()
+ *
+ * Losses in callback and report are in the target's unit (mse and huber: its square). Notes of the
+ * model: seed, epochs, best_epoch, samples_watched, rmse_training, r2_training, configuration,
+ * options, spectra_sha256, axis_sha256, target_sha256. There is no date among them, so that the
+ * same seed gives the same bytes: a host that wants one adds it with spt_model_with_note().
  * @threads ctx
  */
 SPT_API int32_t spt_model_fit(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
@@ -86,7 +92,8 @@ SPT_API int32_t spt_model_fit(spt_ctx *ctx, const spt_dataset *dataset, const sp
  * @param mask     channels that the network reads
  * @param scaler   for the channels; shared; NULL for none
  * @param network  finished; copied
- * @param target   name of the property; a number column of the dataset gives the training range
+ * @param target   name of the property; several outputs are called name_1, name_2, ...; a number
+ *                 column of the dataset gives the training range
  * @param target_mean, target_sd  value = output * sd + mean; t values each; NULL for 0 and 1
  */
 SPT_API int32_t spt_model_assemble(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
@@ -96,13 +103,17 @@ SPT_API int32_t spt_model_assemble(spt_ctx *ctx, const spt_dataset *dataset, con
                                    spt_model **out);
 
 /** An ensemble of models that read the same raw axis, unit and recipe and predict the same target;
- * its prediction is the mean of theirs. Shares the members' parts. @param n 1 or more */
+ * its prediction is the mean of theirs, its notes are those on which all agree, its training ranges
+ * hold theirs. Shares the members' parts. @param n 1 or more
+ * @return SPT_OK, SPT_EMISMATCH (the first difference is named), SPT_EINVAL, SPT_ENOMEM */
 SPT_API int32_t spt_model_ensemble(spt_ctx *ctx, const spt_model *const *models, int64_t n,
                                    spt_model **out);
 
 /** A copy with a note more (or replaced): free text by key, kept in the file ("note", "operator",
- * "instrument", "target_unit", "parent", "study", "trial", "rmsecv", ...). Shares everything else.
- */
+ * "instrument", "date", "target_unit", "parent", "study", "trial", "rmsecv", ...). Shares
+ * everything else.
+ * @param key   1 to 64 letters, digits, '_', '.', '-', a letter first
+ * @param text  UTF-8 without control characters but tab and line ends, up to 1,000,000 bytes */
 SPT_API int32_t spt_model_with_note(spt_ctx *ctx, const spt_model *model, const char *key,
                                     const char *text, spt_model **out);
 SPT_API void spt_model_free(spt_model *model);
@@ -152,7 +163,8 @@ SPT_API const char *spt_predictor_last_error(const spt_predictor *predictor);
  * @return SPT_OK, SPT_EDATA (band named), SPT_EINVAL */
 SPT_API int32_t spt_predictor_run(spt_predictor *predictor, const double *spectrum, double *value);
 
-/** Called for a row that cannot be predicted, with the reason; its value is NaN. */
+/** Called for a row that cannot be predicted, with the reason; its value is NaN. Rows come in their
+ * order. */
 typedef void (*spt_bad_row_fn)(int64_t row, const char *reason, void *user);
 
 /** What spt_predictor_dataset() does with a dataset. */
@@ -163,6 +175,9 @@ typedef enum {
 } spt_predict_flags;
 
 /** Predict the samples of a dataset, which may have further columns.
+ *
+ * The axis must be the model's to 1e-9 of each position, in the same unit. A dataset whose unit is
+ * unknown is taken to hold what the model reads; a declared other unit is SPT_EMISMATCH.
  *
  * If the recipe averages scans and the dataset has the column, there is one value per sample, else
  * one per row: spt_predictor_samples() gives the dataset whose rows the values belong to.

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { PREDICT_ROWS = 64 };
-
 /* ---- settings ------------------------------------------------------------------------------ */
 
 int32_t spt__fit_network(spt_ctx *ctx, const spt_config *config, int64_t p, int32_t mask, int64_t t,
@@ -339,7 +337,7 @@ int32_t spt__fit_predict(const spt__fit_result *result, const float *x, int32_t 
                          const int64_t *rows, int64_t n, double *out, spt__err *e)
 {
     const spt__member *m = result->member;
-    int64_t block = n < PREDICT_ROWS ? n : PREDICT_ROWS, size = m->p * m->c;
+    int64_t most = spt__member_rows(m), block = n < most ? n : most, size = m->p * m->c;
     int64_t row = m->p * spt__channel_count(x_mask);
     if (n < 1) return SPT_OK;
     spt__pass *pass = NULL;

@@ -106,7 +106,7 @@ int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_confi
 
 /* Knobs that fitting has beside those of training, for tables of options that contain them. */
 #define SPT__FIT_KNOBS                                                                      \
-    SPT__CHOICE("scale", "channel|band|none", "channel",                                       \
+    SPT__CHOICE("scale", "channel|band|none", "channel",                                    \
                 "standardise the inputs per channel, per band and channel, or not at all"), \
         SPT__CHOICE("target_scale", "standard|none", "standard",                            \
                     "scale the targets to mean 0 and s.d. 1 for training, or not"),         \

@@ -120,6 +120,15 @@ void spt__member_unref(spt__member *member)
 
 /* ---- prediction ---------------------------------------------------------------------------- */
 
+int64_t spt__member_rows(const spt__member *member)
+{
+    const int64_t most_bytes = INT64_C(64) << 20;
+    int64_t rows = 64;
+    while (rows > 1 && spt__pass_bytes(member->network, rows, SPT__STEADY) > most_bytes)
+        rows /= 2;
+    return rows;
+}
+
 int32_t spt__member_run(const spt__member *member, spt__pass *pass, float *x, int64_t n, float *y,
                         double *out, spt__err *e)
 {

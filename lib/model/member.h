@@ -33,6 +33,9 @@ int64_t spt__channel_count(int32_t mask);
 /* Channels `mask` of one row that holds those of `from`, p bands. `mask` is part of `from`. */
 void spt__take_channels(const float *row, int32_t from, int64_t p, int32_t mask, float *out);
 
+/* Rows to predict at once: up to 64, fewer where a pass of so many would take more than 64 MB. */
+int64_t spt__member_rows(const spt__member *member);
+
 /* Values of n rows: x (n x p x c unscaled channels) is scaled in place, y is scratch of n x t,
  * `pass` one of the member's network with mode SPT__STEADY. The same row gives the same bits in
  * any company. Nothing is allocated. */

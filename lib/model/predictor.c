@@ -8,9 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK_ROWS = 64 };
-static const int64_t block_bytes = INT64_C(64) << 20; /* a pass may take, unless one row is more */
-
 struct spt_predictor {
     /* Its own, for its errors and for what dataset functions allocate: several predictors of one
      * context run on several threads. */
@@ -48,11 +45,10 @@ static int32_t make_passes(spt_predictor *p)
     int64_t n = p->model->n_parts;
     p->passes = spt__calloc(p->ctx, (size_t)n, sizeof *p->passes);
     if (!p->passes) return spt__nomem(e);
-    p->rows = BLOCK_ROWS;
-    for (int64_t i = 0; i < n; i++)
-        while (p->rows > 1 && spt__pass_bytes(p->model->parts[i].member->network, p->rows,
-                                              SPT__STEADY) > block_bytes)
-            p->rows /= 2;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t rows = spt__member_rows(p->model->parts[i].member);
+        if (i == 0 || rows < p->rows) p->rows = rows;
+    }
     for (int64_t i = 0; i < n; i++)
         SPT__TRY(spt__pass_new(p->model->parts[i].member->network, p->rows, SPT__STEADY,
                                &p->passes[i], e));

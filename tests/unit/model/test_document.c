@@ -279,6 +279,51 @@ START_TEST(hostile_content)
 }
 END_TEST
 
+/* Bytes and tags turned into others at random, under a checksum that is right: whatever comes of
+ * it, it is a model that works or an error. */
+START_TEST(random_content)
+{
+    static const char *const scraps[] = {"<",        ">",   "\"",  "/>",   "0",       "9",
+                                         "-",        "e9",  " ",   "&#0;", "<piece>", "</piece>",
+                                         "<layers>", "nan", "]]>", "\xff"};
+    spt_ctx *ctx = NULL;
+    spt_model *model = NULL, *back = NULL;
+    int64_t size = 0, read = 0;
+    char *text = small_document(&ctx, &model, &size);
+    int64_t content = strstr(text, "<checksum") - text;
+    spt__rng r;
+    spt__rng_init(&r, 1, SPT__RNG_TEST, 1, 1);
+    for (int k = 0; k < 1500; k++) {
+        /* half of them where the structure is, before the weights */
+        uint64_t range = (uint64_t)(k % 2 ? content : content / 8) - 60;
+        int64_t at = 60 + (int64_t)spt__rng_below(&r, range);
+        char *copy = strdup(text);
+        const char *scrap = scraps[spt__rng_below(&r, sizeof scraps / sizeof scraps[0])];
+        size_t length = strlen(scrap);
+        if (at + (int64_t)length > content) length = 1;
+        memcpy(copy + at, scrap, length);
+        char *forged = forge(copy, "<model", "<model", &size);
+        int32_t status = spt_model_read_memory(ctx, forged, size, "m", &back);
+        ck_assert((status == SPT_OK) == (back != NULL));
+        ck_assert_msg(status == SPT_OK || status == SPT_EFORMAT, "%d: %s", (int)status,
+                      spt_ctx_last_error(ctx));
+        if (back) {
+            spt_predictor *predictor = NULL;
+            OK(ctx, spt_predictor_new(ctx, back, &predictor));
+            spt_predictor_free(predictor);
+            read++;
+        }
+        spt_model_free(back);
+        free(forged);
+        free(copy);
+    }
+    ck_assert(read > 0 && read < 1500);
+    free(text);
+    spt_model_free(model);
+    spt_ctx_free(ctx);
+}
+END_TEST
+
 /* Variances below zero and weights that are not finite, through base64. */
 START_TEST(hostile_values)
 {
@@ -348,4 +393,4 @@ START_TEST(large)
 END_TEST
 
 TEST_MAIN("model_document", round_trip, schema_holds, damage_is_noticed, hostile_content,
-          hostile_values, large)
+          random_content, hostile_values, large)

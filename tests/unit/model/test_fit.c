@@ -333,7 +333,7 @@ START_TEST(noise_is_not_learned)
             }
             q->job.n_train = n_train;
             q->job.stream.fold = fold;
-            q->job.training.epochs = 15;
+            q->job.training.epochs = 60;
             spt__fit_result result;
             spt__err e = {0};
             double values[N];
