@@ -97,7 +97,12 @@ SPT_API const char *spt_history_attribute(const spt_history *history, int64_t in
                                           const char *key);
 /** Key of attribute `k` of a trial, NULL behind the last. */
 SPT_API const char *spt_history_attribute_key(const spt_history *history, int64_t index, int64_t k);
-/** Index of the complete trial with the lowest value (the first of equals), -1 if none. */
+/** How many trials have ended and count: complete, pruned and failed ones, but not those that were
+ * stopped or whose program died (failed, with the attribute "reason" being "stopped" or
+ * "abandoned"), which say nothing about their configuration. */
+SPT_API int64_t spt_history_finished(const spt_history *history);
+/** Index of the complete trial with the lowest value (the first of equals), -1 if none. In a study
+ * of another program that maximises, the highest. */
 SPT_API int64_t spt_history_best(const spt_history *history);
 
 /** Read a block of bytes kept with a study (trial -1) or a trial: "rows", "folds", "predictions"

@@ -1,8 +1,8 @@
 /* Studies and trials as the tune room writes them and the history reads them. The store belongs to
  * its context's thread; texts of failures go to store->ctx->err.
  *
- * Three layers: this header (what other rooms call), backend.h (what one kind of database must be
- * able to do), and one file per backend. Nothing above the backends knows SQL. */
+ * This header is what other rooms call; db.h is the database under it, SQLite for files and for
+ * memory alike. */
 #ifndef SPT_LIB_STORE_STORE_H
 #define SPT_LIB_STORE_STORE_H
 
@@ -120,7 +120,7 @@ int32_t spt__history_refresh(spt_store *store, spt_history *history);
 int32_t spt__history_snapshot(const spt_history *history, spt_history **out);
 /* Rows in order of their numbers, valid until the next refresh; *n their count. */
 const spt__row *const *spt__history_rows(const spt_history *history, int64_t *n);
-/* How many have ended (complete, pruned or failed). */
-int64_t spt__history_finished(const spt_history *history);
+/* Has the trial ended, and does it count (spt_history_finished())? */
+bool spt__row_counts(const spt__row *row);
 
 #endif
