@@ -75,6 +75,11 @@ void spt__dataset_read(const spt_dataset *ds, int64_t row, int64_t first, int64_
 int32_t spt__dataset_column_named(const spt_dataset *ds, const char *name, int64_t *index,
                                   spt__err *e);
 
+/* Which rows have this value in the column? Numbers compare as numbers; a missing value is none.
+ * `same` has n entries. */
+int32_t spt__dataset_match(const spt_dataset *ds, const char *column, const char *value, bool *same,
+                           spt__err *e);
+
 /* Group number of each row, 0 .. *n_groups - 1 in order of first appearance. Values count as the
  * same when their texts are; a missing value is a group of its own. */
 int32_t spt__dataset_groups(const spt_dataset *ds, int64_t column, int64_t *group,

@@ -65,24 +65,41 @@ int32_t spt_dataset_take(spt_ctx *ctx, const spt_dataset *dataset, const int64_t
     return take(ctx, dataset, rows, n, out);
 }
 
+int32_t spt__dataset_match(const spt_dataset *ds, const char *column, const char *value, bool *same,
+                           spt__err *e)
+{
+    int64_t at = 0;
+    SPT__TRY(spt__dataset_column_named(ds, column, &at, e));
+    const spt__column *c = ds->columns[at];
+    double number = 0;
+    bool by_number = c->numbers != NULL && spt__parse_double(value, strlen(value), '.', &number);
+    for (int64_t i = 0; i < ds->n; i++)
+        same[i] = c->texts[i] != NULL &&
+                  (by_number ? c->numbers[i] == number : strcmp(c->texts[i], value) == 0);
+    return SPT_OK;
+}
+
 int32_t spt_dataset_select(spt_ctx *ctx, const spt_dataset *dataset, const char *column,
                            const char *value, int32_t keep, spt_dataset **out)
 {
     if (out != NULL) *out = NULL;
     SPT__REQUIRE(ctx != NULL && dataset != NULL && out != NULL);
     if (value == NULL) return spt__fail(&ctx->err, SPT_EINVAL, "the value to select by is NULL");
-    int64_t at = 0, n = 0;
-    SPT__TRY(spt__dataset_column_named(dataset, column, &at, &ctx->err));
-    const spt__column *c = dataset->columns[at];
-    double number = 0;
-    bool by_number = c->numbers != NULL && spt__parse_double(value, strlen(value), '.', &number);
+    int64_t n = 0;
     int64_t *rows = spt__alloc(ctx, (size_t)dataset->n, sizeof *rows);
-    if (rows == NULL) return spt__nomem(&ctx->err);
-    for (int64_t i = 0; i < dataset->n; i++) {
-        bool same = false;
-        if (c->texts[i] != NULL)
-            same = by_number ? c->numbers[i] == number : strcmp(c->texts[i], value) == 0;
-        if (same == (keep != 0)) rows[n++] = i;
+    bool *same = spt__alloc(ctx, (size_t)dataset->n, sizeof *same);
+    if (rows == NULL || same == NULL) {
+        spt__free(ctx, rows);
+        spt__free(ctx, same);
+        return spt__nomem(&ctx->err);
+    }
+    int32_t found = spt__dataset_match(dataset, column, value, same, &ctx->err);
+    for (int64_t i = 0; i < dataset->n && found >= 0; i++)
+        if (same[i] == (keep != 0)) rows[n++] = i;
+    spt__free(ctx, same);
+    if (found < 0) {
+        spt__free(ctx, rows);
+        return found;
     }
     int32_t status = n == 0 ? spt__fail(&ctx->err, SPT_EDATA, "no row is left: '%s' is '%s' in %s",
                                         column, value, keep ? "none" : "all of them")

@@ -60,10 +60,11 @@ int32_t spt__store_get_block(spt_store *store, int64_t study, int64_t trial, con
 
 /* ---- trials ---------------------------------------------------------------------------------- */
 
-/* A new running trial with the parameters that exist in the configuration. `id` names it in the
- * calls below, `number` is the user's: dense from 0 whoever else works on the study. */
-int32_t spt__store_trial_new(spt_store *store, int64_t study, const spt_config *config, int64_t *id,
-                             int64_t *number);
+/* A new running trial with the parameters that exist in the configuration, and attributes. `id`
+ * names it in the calls below, `number` is the user's: dense from 0 whoever else works on the
+ * study. */
+int32_t spt__store_trial_new(spt_store *store, int64_t study, const spt_config *config,
+                             const spt__attr *attrs, size_t n_attrs, int64_t *id, int64_t *number);
 /* Any value, also NaN. A step told before is SPT_EINVAL; an ended trial SPT_EBUSY. */
 int32_t spt__store_trial_step(spt_store *store, int64_t id, int64_t step, double value);
 /* "Still at work", for trials that last longer than spt__store_fail_stale()'s patience. */

@@ -35,6 +35,15 @@ static int32_t insert_parameters(spt_store *s, int64_t id, const spt_config *con
     return status;
 }
 
+static int32_t put_attribute(spt_store *s, int64_t id, const char *key, const char *json)
+{
+    return spt__db_run(s,
+                       "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
+                       " VALUES (?, ?, ?) ON CONFLICT (trial_id, key)"
+                       " DO UPDATE SET value_json = excluded.value_json",
+                       "itt", id, key, json);
+}
+
 static int32_t insert_trial(spt_store *s, int64_t study, const spt_config *config, int64_t *id,
                             int64_t *number)
 {
@@ -60,11 +69,14 @@ static int32_t insert_trial(spt_store *s, int64_t study, const spt_config *confi
                        "i", *id);
 }
 
-int32_t spt__store_trial_new(spt_store *s, int64_t study, const spt_config *config, int64_t *id,
-                             int64_t *number)
+int32_t spt__store_trial_new(spt_store *s, int64_t study, const spt_config *config,
+                             const spt__attr *attrs, size_t n_attrs, int64_t *id, int64_t *number)
 {
     SPT__TRY(spt__db_begin(s, true));
-    return spt__db_end(s, insert_trial(s, study, config, id, number));
+    int32_t status = insert_trial(s, study, config, id, number);
+    for (size_t i = 0; i < n_attrs && status >= 0; i++)
+        status = put_attribute(s, *id, attrs[i].key, attrs[i].json);
+    return spt__db_end(s, status);
 }
 
 /* ---- at work ---- */
@@ -131,15 +143,6 @@ int32_t spt__store_trial_alive(spt_store *s, int64_t id)
 }
 
 /* ---- the end ---- */
-
-static int32_t put_attribute(spt_store *s, int64_t id, const char *key, const char *json)
-{
-    return spt__db_run(s,
-                       "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
-                       " VALUES (?, ?, ?) ON CONFLICT (trial_id, key)"
-                       " DO UPDATE SET value_json = excluded.value_json",
-                       "itt", id, key, json);
-}
 
 static int32_t put_value(spt_store *s, int64_t id, double value)
 {

@@ -58,7 +58,7 @@ static inline int64_t add_trial(spt_ctx *ctx, spt_store *store, int64_t study,
 {
     int64_t id, number;
     spt__finish f = {.state = state, .value = value};
-    OK(ctx, spt__store_trial_new(store, study, config, &id, &number));
+    OK(ctx, spt__store_trial_new(store, study, config, NULL, 0, &id, &number));
     OK(ctx, spt__store_trial_finish(store, id, &f));
     return number;
 }

@@ -118,7 +118,7 @@ START_TEST(life_of_a_trial)
     spt_trial_info info;
     spt_record_init(&info, sizeof info);
     OK(ctx, spt__store_make_study(store, "s", space, &study, &made));
-    OK(ctx, spt__store_trial_new(store, study, config, &id, &number));
+    OK(ctx, spt__store_trial_new(store, study, config, NULL, 0, &id, &number));
     ck_assert_int_eq(number, 0);
     OK(ctx, spt__store_trial_step(store, id, 0, 1.5));
     OK(ctx, spt__store_trial_step(store, id, 2, NAN));
@@ -199,7 +199,7 @@ START_TEST(states_and_the_best)
     add_trial(ctx, store, study, config, SPT_TRIAL_COMPLETE, INFINITY);
     add_trial(ctx, store, study, config, SPT_TRIAL_COMPLETE, 2);
     ck_assert_int_eq(add_trial(ctx, store, study, config, SPT_TRIAL_COMPLETE, 2), 5);
-    OK(ctx, spt__store_trial_new(store, study, config, &id, &number));
+    OK(ctx, spt__store_trial_new(store, study, config, NULL, 0, &id, &number));
     OK(ctx, spt__history_refresh(store, h));
     OK(ctx, spt__history_snapshot(h, &snapshot));
     ck_assert_int_eq(spt_history_best(h), 4);
@@ -238,7 +238,7 @@ START_TEST(stale_trials)
     int64_t study, id, number, failed;
     bool made;
     OK(ctx, spt__store_make_study(store, "s", space, &study, &made));
-    OK(ctx, spt__store_trial_new(store, study, config, &id, &number));
+    OK(ctx, spt__store_trial_new(store, study, config, NULL, 0, &id, &number));
     /* ours: we live, however long it takes */
     OK(ctx, spt__store_fail_stale(store, study, 0, "abandoned", &failed));
     ck_assert_int_eq(failed, 0);

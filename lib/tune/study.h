@@ -1,0 +1,73 @@
+/* Studies and trials at work. */
+#ifndef SPT_LIB_TUNE_STUDY_H
+#define SPT_LIB_TUNE_STUDY_H
+
+#include "sampler.h"
+
+#include "../base/ctx.h"
+#include "../store/store.h"
+#include "spectune/tune.h"
+
+enum {
+    SPT__STALE_SECONDS = 900 /* a worker on another machine that is silent so long is gone */
+};
+
+typedef struct spt__hook {
+    void *user;
+    spt_destroy_fn destroy;
+} spt__hook;
+
+struct spt_study {
+    spt_ctx *ctx;
+    _Atomic int64_t refs;
+    spt_store *store;
+    int64_t id;
+    char *name;
+    spt_space *space;
+    spt__sampler *sampler;
+    spt_history *history; /* grows; refreshed when it is looked at */
+    spt_objective_fn objective;
+    spt_check_fn check;
+    spt_event_fn events;
+    spt__hook objective_hook, check_hook, events_hook;
+    bool running;
+};
+
+/* An attribute that waits for tell; both texts are owned. */
+typedef struct spt__note_text {
+    char *key, *json;
+} spt__note_text;
+
+typedef struct spt__note_block {
+    char *key;
+    void *data;
+    int64_t size;
+} spt__note_block;
+
+struct spt_trial {
+    spt_study *study;
+    int64_t id, number;
+    /* How many trials that count came before it, but for those that ran at the same time. Proposal
+     * and training of a trial hang on this, not on the number: trials that were stopped, or whose
+     * program died, have numbers too, and the study must go on as if they had never been. */
+    int64_t sequence;
+    spt_config *config;
+    spt__note_text *texts;
+    spt__note_block *blocks;
+    int32_t n_texts, n_blocks;
+    bool told;
+    int32_t state; /* spt_trial_state, as stored */
+    double value;
+};
+
+/* The sequence number of a trial on record (its number, if another program made it). */
+int64_t spt__row_sequence(const spt__row *row);
+
+/* Bring the history up to date. */
+int32_t spt__study_refresh(spt_study *study);
+
+/* Fill in trial, configuration, best so far, and hand it to the host. What the host says, as
+ * status; SPT_OK when nobody listens. The history must be up to date where `best` matters. */
+int32_t spt__study_emit(spt_study *study, const spt_trial *trial, spt_event *event);
+
+#endif

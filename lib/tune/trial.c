@@ -1,0 +1,171 @@
+/* Trials between ask and tell. */
+#include "study.h"
+
+#include <math.h>
+#include <string.h>
+
+int64_t spt_trial_number(const spt_trial *trial)
+{
+    return trial != NULL ? trial->number : SPT_EINVAL;
+}
+
+const spt_config *spt_trial_config(const spt_trial *trial)
+{
+    return trial != NULL ? trial->config : NULL;
+}
+
+int32_t spt_trial_report(spt_trial *trial, int64_t step, double value)
+{
+    SPT__REQUIRE(trial != NULL);
+    return spt__store_trial_step(trial->study->store, trial->id, step, value);
+}
+
+/* ---- what is attached ---- */
+
+static int32_t check_key(spt_trial *t, const char *key)
+{
+    spt__err *e = &t->study->ctx->err;
+    if (t->told)
+        return spt__fail(e, SPT_EBUSY, "trial %lld has ended already", (long long)t->number);
+    if (key == NULL || *key == '\0' || strlen(key) > 512)
+        return spt__fail(e, SPT_EINVAL, "the key of an attribute has 1 to 512 bytes");
+    if (strcmp(key, "sequence") == 0)
+        return spt__fail(e, SPT_EINVAL, "the attribute 'sequence' is the library's own");
+    return SPT_OK;
+}
+
+/* Takes json (may be NULL: memory ran out). A key that is there already gets the new value. */
+static int32_t attach(spt_trial *t, const char *key, char *json)
+{
+    spt_ctx *ctx = t->study->ctx;
+    if (json == NULL) return spt__nomem(&ctx->err);
+    for (int32_t i = 0; i < t->n_texts; i++)
+        if (strcmp(t->texts[i].key, key) == 0) {
+            spt__free(ctx, t->texts[i].json);
+            t->texts[i].json = json;
+            return SPT_OK;
+        }
+    spt__note_text *texts = spt__realloc(ctx, t->texts, (size_t)t->n_texts + 1, sizeof *t->texts);
+    if (texts != NULL) t->texts = texts;
+    char *name = texts != NULL ? spt__strdup(ctx, key) : NULL;
+    if (name == NULL) {
+        spt__free(ctx, json);
+        return spt__nomem(&ctx->err);
+    }
+    t->texts[t->n_texts++] = (spt__note_text){name, json};
+    return SPT_OK;
+}
+
+int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value)
+{
+    spt__buf b;
+    SPT__REQUIRE(trial != NULL);
+    SPT__TRY(check_key(trial, key));
+    spt__buf_init(&b, trial->study->ctx);
+    spt__json_number(&b, value);
+    return attach(trial, key, spt__buf_take(&b));
+}
+
+int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text)
+{
+    spt__buf b;
+    SPT__REQUIRE(trial != NULL);
+    SPT__TRY(check_key(trial, key));
+    spt__buf_init(&b, trial->study->ctx);
+    spt__buf_json(&b, text != NULL ? text : "");
+    return attach(trial, key, spt__buf_take(&b));
+}
+
+int32_t spt_trial_set_block(spt_trial *trial, const char *key, const void *data, int64_t size)
+{
+    SPT__REQUIRE(trial != NULL);
+    spt_ctx *ctx = trial->study->ctx;
+    SPT__TRY(check_key(trial, key));
+    if (size < 0 || (data == NULL && size > 0))
+        return spt__fail(&ctx->err, SPT_EINVAL, "the block '%s' has no bytes", key);
+    spt__note_block *blocks =
+        spt__realloc(ctx, trial->blocks, (size_t)trial->n_blocks + 1, sizeof *blocks);
+    if (blocks == NULL) return spt__nomem(&ctx->err);
+    trial->blocks = blocks;
+    spt__note_block b = {spt__strdup(ctx, key), spt__alloc(ctx, (size_t)size, 1), size};
+    if (b.key == NULL || b.data == NULL) {
+        spt__free(ctx, b.key);
+        spt__free(ctx, b.data);
+        return spt__nomem(&ctx->err);
+    }
+    if (size > 0) memcpy(b.data, data, (size_t)size);
+    trial->blocks[trial->n_blocks++] = b;
+    return SPT_OK;
+}
+
+/* ---- the end ---- */
+
+static int32_t store_end(spt_trial *t, spt__finish *f)
+{
+    spt_ctx *ctx = t->study->ctx;
+    spt__attr *attrs = spt__alloc(ctx, (size_t)t->n_texts, sizeof *attrs);
+    spt__block *blocks = spt__alloc(ctx, (size_t)t->n_blocks, sizeof *blocks);
+    int32_t status;
+    if (attrs == NULL || blocks == NULL) {
+        status = spt__nomem(&ctx->err);
+    } else {
+        for (int32_t i = 0; i < t->n_texts; i++)
+            attrs[i] = (spt__attr){t->texts[i].key, t->texts[i].json};
+        for (int32_t i = 0; i < t->n_blocks; i++)
+            blocks[i] = (spt__block){t->blocks[i].key, t->blocks[i].data, t->blocks[i].size};
+        f->attrs = attrs;
+        f->n_attrs = (size_t)t->n_texts;
+        f->blocks = blocks;
+        f->n_blocks = (size_t)t->n_blocks;
+        status = spt__store_trial_finish(t->study->store, t->id, f);
+    }
+    spt__free(ctx, attrs);
+    spt__free(ctx, blocks);
+    return status;
+}
+
+int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double value)
+{
+    SPT__REQUIRE(study != NULL && trial != NULL);
+    spt__err *e = &study->ctx->err;
+    if (trial->study != study)
+        return spt__fail(e, SPT_EINVAL, "trial %lld is of another study", (long long)trial->number);
+    if (trial->told)
+        return spt__fail(e, SPT_EBUSY, "trial %lld has ended already", (long long)trial->number);
+    if (state != SPT_TRIAL_COMPLETE && state != SPT_TRIAL_PRUNED && state != SPT_TRIAL_FAILED)
+        return spt__fail(e, SPT_EINVAL, "state is %d; complete, pruned or failed can be told",
+                         (int)state);
+    spt__finish f = {.state = state, .value = value};
+    SPT__TRY(store_end(trial, &f));
+    trial->told = true;
+    trial->state = f.state;
+    trial->value = value;
+    return SPT_OK;
+}
+
+void spt_trial_free(spt_trial *t)
+{
+    if (t == NULL) return;
+    spt_study *study = t->study;
+    spt_ctx *ctx = study->ctx;
+    if (!t->told) {
+        /* Nothing can be said of a failure here; the trial would be found stale later. */
+        const spt__err before = ctx->err;
+        if (spt_trial_set_text(t, "reason", "abandoned") >= 0)
+            (void)spt_study_tell(study, t, SPT_TRIAL_FAILED, NAN);
+        ctx->err = before;
+    }
+    for (int32_t i = 0; i < t->n_texts; i++) {
+        spt__free(ctx, t->texts[i].key);
+        spt__free(ctx, t->texts[i].json);
+    }
+    for (int32_t i = 0; i < t->n_blocks; i++) {
+        spt__free(ctx, t->blocks[i].key);
+        spt__free(ctx, t->blocks[i].data);
+    }
+    spt__free(ctx, t->texts);
+    spt__free(ctx, t->blocks);
+    spt_config_free(t->config);
+    spt__free(ctx, t);
+    spt_study_free(study);
+}
