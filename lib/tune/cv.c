@@ -33,7 +33,7 @@ const char *spt__cv_watch(const spt_cv *cv)
 
 /* ---- rows ---- */
 
-static int32_t drop_note(spt_cv *cv, int64_t count, const char *format, const char *a,
+static int32_t drop_note(spt_cv *cv, int64_t count, const char *reason, const char *a,
                          const char *b)
 {
     spt__buf text;
