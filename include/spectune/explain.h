@@ -24,11 +24,12 @@ SPT_API int32_t spt_forest_options_new(spt_ctx *ctx, spt_options **out);
 /** Analyse the complete trials of a history.
  *
  * Main effects are those of the parameters that exist in every complete trial (as in the paper);
- * log parameters are integrated in log measure, categories as sets. Shares are fractions of each
- * tree's variance and are never renormalised: what is missing to 1 is interaction, and what belongs
- * to parameters that exist only in some trials.
+ * the forest sees no others. Log parameters are integrated in log measure, whole numbers over the
+ * cells of their grid, categories as sets. Shares are fractions of each tree's variance and are
+ * never renormalised: what is missing to 1 is interaction.
  *
- * @return SPT_OK, SPT_EDATA (fewer than 2 complete trials, all values equal), SPT_ENOMEM
+ * @return SPT_OK, SPT_EDATA (fewer than 2 complete trials, all values equal), SPT_STOP_HOST (stop
+ * request; no result), SPT_ENOMEM
  * @threads ctx
  */
 SPT_API int32_t spt_fanova_new(spt_ctx *ctx, const spt_history *history, const spt_options *options,
@@ -47,7 +48,7 @@ typedef struct spt_importance {
 /** Parameters analysed, the most important first. */
 SPT_API int32_t spt_fanova_count(const spt_fanova *fanova);
 SPT_API int32_t spt_fanova_main(const spt_fanova *fanova, int32_t rank, spt_importance *out);
-/** 1 minus the sum of all main shares: interactions and parameters not analysed. */
+/** 1 minus the sum of all main shares: interactions. */
 SPT_API double spt_fanova_residual(const spt_fanova *fanova);
 /** Share of variance of the trials' values that the forest explains out of bag (R2). */
 SPT_API double spt_fanova_out_of_bag(const spt_fanova *fanova);
