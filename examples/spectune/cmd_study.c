@@ -1,0 +1,330 @@
+/* spectune trials, best, importance: what a study holds. */
+#include "tool.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const arg_option trials_options[] = {
+    NAME_OPTION,
+    {"predictions", "N", ARG_INT, 0, 1e12, NULL,
+     "write the out-of-fold predictions of trial N as CSV"},
+    {"output", "FILE", ARG_TEXT, 0, 0, NULL, "write that CSV to a file"},
+    JSON_OPTION,
+    HELP_OPTION,
+    {.name = NULL}};
+const arg_option best_options[] = {
+    NAME_OPTION,
+    {"config", "FILE", ARG_TEXT, 0, 0, NULL, "write the configuration as XML, for spectune fit"},
+    JSON_OPTION,
+    HELP_OPTION,
+    {.name = NULL}};
+const arg_option importance_options[] = {
+    NAME_OPTION,
+    {"trees", "N", ARG_INT, 1, 100000, "64", "trees of the forest"},
+    {"seed", "N", ARG_INT, 0, 9007199254740992.0, "1", "names the forest"},
+    THREADS_OPTION,
+    JSON_OPTION,
+    HELP_OPTION,
+    {.name = NULL}};
+
+/* ---- configurations ---- */
+
+/* The value of parameter `i` as text; false if it does not exist. */
+static bool value_text(const spt_config *config, const char *name, char *buffer, int64_t size)
+{
+    int64_t needed;
+    return spt_config_exists(config, name) == 1 &&
+           spt_config_text(config, name, buffer, size, &needed) == SPT_OK;
+}
+
+static json_t *config_json(const spt_config *config)
+{
+    json_t *o = json_object();
+    const spt_space *space = spt_config_space(config);
+    for (int32_t i = 0; i < spt_space_count(space); i++) {
+        spt_parameter_info p;
+        double v;
+        spt_record_init(&p, sizeof p);
+        if (spt_space_describe(space, i, &p) < 0 || spt_config_number(config, p.name, &v) < 0)
+            continue;
+        const char *choice = spt_config_choice(config, p.name);
+        json_object_set_new(o, p.name,
+                            p.type == SPT_PARAMETER_BOOL ? json_boolean(v != 0)
+                            : choice != NULL             ? json_string(choice)
+                                                         : json_number_or_null(v));
+    }
+    return o;
+}
+
+static json_t *trial_json(const spt_history *h, int64_t index)
+{
+    spt_trial_info info;
+    json_t *o = json_object(), *attributes = json_object(), *folds = json_array();
+    spt_record_init(&info, sizeof info);
+    spt_history_trial(h, index, &info);
+    json_object_set_new(o, "number", json_integer(info.number));
+    json_object_set_new(o, "state", json_string(spt_trial_state_name(info.state)));
+    json_object_set_new(o, "value", json_number_or_null(info.value));
+    json_object_set_new(o, "started", json_string(info.started));
+    json_object_set_new(o, "ended", json_string(info.ended));
+    double *values = calloc((size_t)info.n_steps + 1, sizeof *values);
+    if (values != NULL) spt_history_steps(h, index, NULL, values);
+    for (int64_t i = 0; values != NULL && i < info.n_steps; i++)
+        json_array_append_new(folds, json_number_or_null(values[i]));
+    free(values);
+    json_object_set_new(o, "folds", folds);
+    for (int64_t k = 0; spt_history_attribute_key(h, index, k) != NULL; k++) {
+        const char *key = spt_history_attribute_key(h, index, k);
+        json_object_set_new(attributes, key, json_guess(spt_history_attribute(h, index, key)));
+    }
+    json_object_set_new(o, "attributes", attributes);
+    json_object_set_new(o, "config",
+                        spt_history_config(h, index) != NULL
+                            ? config_json(spt_history_config(h, index))
+                            : json_null());
+    return o;
+}
+
+static double attribute_number(const spt_history *h, int64_t index, const char *key)
+{
+    const char *text = spt_history_attribute(h, index, key);
+    return text != NULL ? strtod(text, NULL) : NAN;
+}
+
+/* ---- trials ---- */
+
+static void print_trials(const spt_history *h)
+{
+    char a[32], b[32], c[32], d[32], e[32];
+    const int64_t best = spt_history_best(h);
+    printf("  trial  state         RMSE    +- sd       R2  epochs   weights  seconds  reason\n");
+    for (int64_t i = 0; i < spt_history_count(h); i++) {
+        spt_trial_info info;
+        const char *reason = spt_history_attribute(h, i, "reason");
+        spt_record_init(&info, sizeof info);
+        spt_history_trial(h, i, &info);
+        printf("%c %5lld  %-9s %8s %8s %8s %7s %9.9s %8.1f  %s\n", i == best ? '*' : ' ',
+               (long long)info.number, spt_trial_state_name(info.state),
+               show_number(info.value, 4, a, sizeof a),
+               show_number(attribute_number(h, i, "rmse_sd"), 2, b, sizeof b),
+               show_number(attribute_number(h, i, "r2"), 3, c, sizeof c),
+               show_number(attribute_number(h, i, "epochs"), 6, d, sizeof d),
+               show_number(attribute_number(h, i, "weights"), 9, e, sizeof e),
+               fmax(0, attribute_number(h, i, "seconds")), reason != NULL ? reason : "");
+    }
+}
+
+/* A block of the study, or of a trial; NULL and *code when there is none. */
+static void *block(tool *t, spt_store *store, const char *study, int64_t trial, const char *key,
+                   int64_t *size, int *code)
+{
+    void *data = NULL;
+    const int32_t status = spt_store_block(store, study, trial, key, NULL, 0, size);
+    if (status == SPT_ECAPACITY || status == SPT_OK) data = malloc((size_t)*size + 1);
+    if (data == NULL || spt_store_block(store, study, trial, key, data, *size, size) < 0) {
+        *code = fail_library(t);
+        free(data);
+        return NULL;
+    }
+    return data;
+}
+
+static int print_predictions(tool *t, spt_store *store, const spt_history *h, int64_t trial)
+{
+    int64_t ids_size, folds_size, size;
+    int code = EXIT_DONE;
+    const char *study = spt_history_name(h), *target = spt_history_record(h, "target");
+    output o;
+    float *values = block(t, store, study, trial, "predictions", &size, &code);
+    char *ids = values != NULL ? block(t, store, study, -1, "ids", &ids_size, &code) : NULL;
+    int32_t *folds = ids != NULL ? block(t, store, study, -1, "folds", &folds_size, &code) : NULL;
+    if (folds != NULL && (code = output_open(&o, arg_text(t, "output"))) == EXIT_DONE) {
+        FILE *f = o.file;
+        const char *id = ids;
+        fputs("id,fold,", f);
+        print_field(f, target != NULL ? target : "value");
+        fputc('\n', f);
+        for (int64_t i = 0; i < size / (int64_t)sizeof *values; i++) {
+            print_field(f, id);
+            fprintf(f, ",%d,%.9g\n", folds[i], (double)values[i]);
+            id += strlen(id) + 1;
+        }
+        code = output_close(&o, true);
+    }
+    free(values);
+    free(ids);
+    free(folds);
+    return code;
+}
+
+int command_trials(tool *t)
+{
+    spt_store *store = NULL;
+    spt_history *h = NULL;
+    int code = inputs_history(t, t->operands[0], &store, &h);
+    if (code >= 0) return code;
+    if (arg_text(t, "predictions") != NULL) {
+        code = print_predictions(t, store, h, arg_int(t, "predictions", 0));
+    } else if (arg_flag(t, "json")) {
+        json_t *o = json_object(), *list = json_array(), *records = json_object();
+        for (int64_t i = 0; spt_history_record_key(h, i) != NULL; i++) {
+            const char *key = spt_history_record_key(h, i);
+            json_object_set_new(records, key, json_string(spt_history_record(h, key)));
+        }
+        for (int64_t i = 0; i < spt_history_count(h); i++)
+            json_array_append_new(list, trial_json(h, i));
+        json_object_set_new(o, "study", json_string(spt_history_name(h)));
+        json_object_set_new(o, "finished", json_integer(spt_history_finished(h)));
+        json_object_set_new(o, "records", records);
+        json_object_set_new(o, "trials", list);
+        code = print_json(o);
+    } else {
+        print_trials(h);
+        code = EXIT_DONE;
+    }
+    spt_history_free(h);
+    spt_store_free(store);
+    return code;
+}
+
+/* ---- best ---- */
+
+static void print_best(const spt_history *h, int64_t best)
+{
+    static const char *const keys[][2] = {{"rmse", "pooled RMSE"},
+                                          {"bias", "bias"},
+                                          {"r2", "R2"},
+                                          {"rpd", "RPD"},
+                                          {"rpiq", "RPIQ"},
+                                          {"ccc", "CCC"},
+                                          {"weights", "weights"},
+                                          {"epochs_best", "best epoch (median)"},
+                                          {"seconds", "seconds"},
+                                          {"watch", "early stopping watched"}};
+    char a[32], b[32], text[300];
+    spt_trial_info info;
+    spt_record_init(&info, sizeof info);
+    spt_history_trial(h, best, &info);
+    printf("trial %lld of study %s: RMSE %s +- %s (mean and s.d. over folds)\n\n",
+           (long long)info.number, spt_history_name(h), show_number(info.value, 5, a, sizeof a),
+           show_number(attribute_number(h, best, "rmse_sd"), 2, b, sizeof b));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *value = spt_history_attribute(h, best, keys[i][0]);
+        char *end;
+        if (value == NULL) continue;
+        const double v = strtod(value, &end);
+        printf("  %-24s %s\n", keys[i][1],
+               *end == '\0' ? show_number(v, v == floor(v) ? 12 : 4, a, sizeof a) : value);
+    }
+    const spt_config *config = spt_history_config(h, best);
+    if (config == NULL) return;
+    printf("\n");
+    const spt_space *space = spt_config_space(config);
+    for (int32_t i = 0; i < spt_space_count(space); i++) {
+        spt_parameter_info p;
+        spt_record_init(&p, sizeof p);
+        if (spt_space_describe(space, i, &p) < 0 || !value_text(config, p.name, text, sizeof text))
+            continue;
+        printf("  %-24s %s\n", p.name, text);
+    }
+}
+
+int command_best(tool *t)
+{
+    spt_store *store = NULL;
+    spt_history *h = NULL;
+    int code = inputs_history(t, t->operands[0], &store, &h);
+    if (code >= 0) return code;
+    const int64_t best = spt_history_best(h);
+    code = EXIT_DONE;
+    if (best < 0)
+        code =
+            fail("%s: study '%s' has no complete trial yet", t->operands[0], spt_history_name(h));
+    else if (arg_text(t, "config") != NULL &&
+             spt_config_write_xml(t->ctx, spt_history_config(h, best), arg_text(t, "config")) < 0)
+        code = fail_library(t);
+    else if (arg_flag(t, "json"))
+        code = print_json(trial_json(h, best));
+    else
+        print_best(h, best);
+    spt_history_free(h);
+    spt_store_free(store);
+    return code;
+}
+
+/* ---- importance ---- */
+
+static int importance_json(const spt_fanova *f)
+{
+    json_t *o = json_object(), *list = json_array(), *left_out = json_array();
+    for (int32_t i = 0; i < spt_fanova_count(f); i++) {
+        spt_importance p;
+        spt_record_init(&p, sizeof p);
+        spt_fanova_main(f, i, &p);
+        json_t *q = json_object();
+        json_object_set_new(q, "name", json_string(p.name));
+        json_object_set_new(q, "group", json_string(p.group));
+        json_object_set_new(q, "share", json_number_or_null(p.share));
+        json_object_set_new(q, "sd", json_number_or_null(p.sd));
+        json_array_append_new(list, q);
+    }
+    for (int32_t i = 0; spt_fanova_left_out(f, i) != NULL; i++)
+        json_array_append_new(left_out, json_string(spt_fanova_left_out(f, i)));
+    json_object_set_new(o, "trials", json_integer(spt_fanova_trials(f)));
+    json_object_set_new(o, "out_of_bag_r2", json_number_or_null(spt_fanova_out_of_bag(f)));
+    json_object_set_new(o, "parameters", list);
+    json_object_set_new(o, "residual", json_number_or_null(spt_fanova_residual(f)));
+    json_object_set_new(o, "left_out", left_out);
+    return print_json(o);
+}
+
+static void print_importance(const spt_fanova *f)
+{
+    int left_out = 0;
+    printf("share of the variance of the loss (main effects, fANOVA; %lld trials)\n\n",
+           (long long)spt_fanova_trials(f));
+    for (int32_t i = 0; i < spt_fanova_count(f); i++) {
+        spt_importance p;
+        spt_record_init(&p, sizeof p);
+        spt_fanova_main(f, i, &p);
+        printf("  %-22s %-10s %6.3f +- %5.3f  ", p.name, p.group, p.share, p.sd);
+        for (int k = 0; k < (int)lround(p.share * 40); k++)
+            putchar('#');
+        printf("\n");
+    }
+    printf("  %-33s %6.3f\n", "interactions", spt_fanova_residual(f));
+    printf("\nThe forest explains %.0f %% of the variance of trials it has not seen.\n",
+           100 * spt_fanova_out_of_bag(f));
+    while (spt_fanova_left_out(f, left_out) != NULL)
+        left_out++;
+    if (left_out > 0)
+        printf("%d parameters that exist only in some trials are left out.\n", left_out);
+}
+
+int command_importance(tool *t)
+{
+    spt_store *store = NULL;
+    spt_history *h = NULL;
+    spt_options *forest = NULL;
+    spt_fanova *f = NULL;
+    int code = inputs_history(t, t->operands[0], &store, &h);
+    if (code >= 0) return code;
+    code = EXIT_DONE;
+    if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0 ||
+        spt_forest_options_new(t->ctx, &forest) < 0 ||
+        spt_options_set_number(forest, "trees", arg_number(t, "trees", 64)) < 0 ||
+        spt_options_set_number(forest, "seed", arg_number(t, "seed", 1)) < 0 ||
+        spt_fanova_new(t->ctx, h, forest, &f) < 0)
+        code = fail_library(t);
+    else if (arg_flag(t, "json"))
+        code = importance_json(f);
+    else
+        print_importance(f);
+    spt_fanova_free(f);
+    spt_options_free(forest);
+    spt_history_free(h);
+    spt_store_free(store);
+    return code;
+}
