@@ -1,0 +1,127 @@
+/* What the tests of studies share: made-up spectra, a small space, a cross-validation that takes
+ * milliseconds. */
+#ifndef SPT_TESTS_STUDIES_H
+#define SPT_TESTS_STUDIES_H
+
+#include "testing.h"
+
+#include "base/rng.h"
+
+#include <unistd.h>
+
+enum { SAMPLES = 48, BANDS = 30 };
+
+static inline spt_ctx *new_ctx(int threads)
+{
+    spt_ctx *ctx = NULL;
+    ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
+    OK(ctx, spt_ctx_set_threads(ctx, threads));
+    return ctx;
+}
+
+/* n absorbance spectra with a band as high as y; columns y, site (every 4 rows), part (a, b). */
+static inline spt_dataset *new_dataset(spt_ctx *ctx, int64_t n, uint64_t seed)
+{
+    spt_dataset *a = NULL, *b = NULL;
+    spt_matrix m;
+    double axis[BANDS];
+    float *x = malloc(sizeof *x * (size_t)n * BANDS);
+    double *y = malloc(sizeof *y * (size_t)n);
+    const char **site = malloc(sizeof *site * (size_t)n), **part = malloc(sizeof *part * (size_t)n);
+    static const char *const names[] = {"s0", "s1", "s2", "s3", "s4",  "s5",
+                                        "s6", "s7", "s8", "s9", "s10", "s11"};
+    spt__rng r;
+    spt__rng_init(&r, seed, SPT__RNG_TEST, 1, 0);
+    for (int j = 0; j < BANDS; j++)
+        axis[j] = 1000 + 10 * j;
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = 10 * spt__rng_double(&r);
+        const double offset = spt__rng_double(&r);
+        for (int j = 0; j < BANDS; j++)
+            x[i * BANDS + j] =
+                (float)(0.5 + 0.1 * offset + 0.05 * y[i] * exp(-0.02 * (j - 15) * (j - 15)) +
+                        0.002 * spt__rng_normal(&r));
+        site[i] = names[i / 4 % 12];
+        part[i] = i % 8 == 7 ? "b" : "a";
+    }
+    spt_matrix_init(&m, SPT_FLOAT32, x, n, BANDS);
+    OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &a));
+    OK(ctx, spt_dataset_with_numbers(ctx, a, "y", y, &b));
+    spt_dataset_free(a);
+    OK(ctx, spt_dataset_with_texts(ctx, b, "site", site, &a));
+    spt_dataset_free(b);
+    OK(ctx, spt_dataset_with_texts(ctx, a, "part", part, &b));
+    spt_dataset_free(a);
+    free(x);
+    free(y);
+    free(site);
+    free(part);
+    return b;
+}
+
+/* Small networks, few epochs; one configuration in some is impossible for BANDS bands. */
+static inline spt_space *new_space(spt_ctx *ctx)
+{
+    spt_space *s = NULL;
+    OK(ctx, spt_space_new(ctx, "tiny", &s));
+    OK(ctx, spt_space_add_int(s, "conv_blocks", 0, 1, 1, 0, 1));
+    OK(ctx, spt_space_add_int(s, "conv_1_filters", 2, 6, 1, 0, 4));
+    OK(ctx, spt_space_add_condition(s, "conv_1_filters", "conv_blocks", SPT_OP_EQ,
+                                    (const char *[]){"1"}, 1));
+    OK(ctx,
+       spt_space_add_categorical(s, "conv_1_padding", (const char *[]){"valid", "same"}, 2, 1));
+    OK(ctx, spt_space_add_condition(s, "conv_1_padding", "conv_blocks", SPT_OP_EQ,
+                                    (const char *[]){"1"}, 1));
+    OK(ctx, spt_space_add_int(s, "conv_1_kernel", 3, 43, 4, 0, 3));
+    OK(ctx, spt_space_add_condition(s, "conv_1_kernel", "conv_blocks", SPT_OP_EQ,
+                                    (const char *[]){"1"}, 1));
+    OK(ctx, spt_space_add_bool(s, "channel_a", 1));
+    OK(ctx, spt_space_add_bool(s, "channel_a_d1", 0));
+    OK(ctx, spt_space_forbid(s));
+    OK(ctx, spt_space_forbid_term(s, "channel_a", SPT_OP_EQ, (const char *[]){"false"}, 1));
+    OK(ctx, spt_space_forbid_term(s, "channel_a_d1", SPT_OP_EQ, (const char *[]){"false"}, 1));
+    OK(ctx, spt_space_add_int(s, "fc_blocks", 1, 1, 1, 0, 1));
+    OK(ctx, spt_space_add_int(s, "fc_1_units", 2, 8, 1, 0, 4));
+    OK(ctx, spt_space_add_float(s, "learning_rate", 1e-3, 1e-1, 0, 1, 1e-2));
+    return s;
+}
+
+/* "name=value name=value" onto few epochs of large steps. */
+static inline spt_cv *new_cv(spt_ctx *ctx, const spt_dataset *ds, const char *settings)
+{
+    spt_options *o = NULL;
+    spt_cv *cv = NULL;
+    char text[256], *rest = text;
+    OK(ctx, spt_objective_options_new(ctx, &o));
+    OK(ctx, spt_options_set_number(o, "folds", 3));
+    OK(ctx, spt_options_set_number(o, "epochs", 6));
+    snprintf(text, sizeof text, "%s", settings);
+    for (char *pair; (pair = strtok_r(rest, " ", &rest)) != NULL;) {
+        char *value = strchr(pair, '=');
+        *value++ = '\0';
+        OK(ctx, spt_options_set_text(o, pair, value));
+    }
+    OK(ctx, spt_cv_new(ctx, ds, NULL, "y", o, &cv));
+    spt_options_free(o);
+    return cv;
+}
+
+static inline spt_options *new_sampler(spt_ctx *ctx, const char *kind, int startup)
+{
+    spt_options *o = NULL;
+    OK(ctx, spt_sampler_options_new(ctx, &o));
+    OK(ctx, spt_options_set_text(o, "sampler", kind));
+    OK(ctx, spt_options_set_number(o, "startup", startup));
+    return o;
+}
+
+static inline const char *file_name(const char *name)
+{
+    static char path[1024];
+    const char *folder = getenv("SPT_TEST_BUILD");
+    snprintf(path, sizeof path, "%s/studie \xc3\xa4 %s %d.db", folder != NULL ? folder : ".", name,
+             (int)getpid());
+    return path;
+}
+
+#endif
