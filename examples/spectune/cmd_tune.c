@@ -99,7 +99,7 @@ static int prepare(tool *t, session *s)
             note("%s: %s", t->operands[0], spt_dataset_note(s->dataset, i));
     if (spt_cv_new(t->ctx, s->dataset, s->prep, arg_text(t, "target"), s->objective, &s->cv) < 0)
         return fail("%s: %s", t->operands[0], spt_ctx_last_error(t->ctx));
-    return -1;
+    return spt_cv_check_space(s->cv, s->space) < 0 ? fail_library(t) : -1;
 }
 
 static int open_study(tool *t, session *s)
@@ -153,7 +153,9 @@ static int search(tool *t, session *s, int32_t *status)
     spt_history_free(s->history);
     s->history = NULL;
     if (*status < 0) return fail_library(t);
-    if (*status == SPT_STOP_EXHAUSTED) note("no further configuration of the space is possible");
+    if (*status == SPT_STOP_EXHAUSTED)
+        note("no further configuration of the space is possible; the last was refused: %s",
+             spt_ctx_last_error(t->ctx));
     if (spt_study_history(s->study, &s->history) < 0) return fail_library(t);
     return -1;
 }

@@ -179,6 +179,13 @@ SPT_API int32_t spt_cv_rows(const spt_cv *cv, int64_t *rows, int32_t *folds, int
  * last. */
 SPT_API const char *spt_cv_dropped(const spt_cv *cv, int64_t index);
 
+/** Can configurations of this space be scored: does the network builder know all its parameters,
+ * can the channels that it may switch on be computed? Freezes the space; the channels stay in
+ * memory. spt_study_set_cv() asks the same; a host asks first that wants no study made in vain.
+ * @return SPT_OK, SPT_EINVAL (parameter, or the setting of a channel, named), SPT_EDATA, SPT_ENOMEM
+ */
+SPT_API int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space);
+
 /** Make it the objective and check of a study; pins what the losses mean: fingerprints of spectra,
  * axis, target and groups, the folds, rows left out, all settings. The study keeps it alive.
  * @return SPT_OK, SPT_EMISMATCH (one line that names the difference), ... */

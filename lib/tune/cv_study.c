@@ -97,6 +97,23 @@ static int32_t check(const spt_config *config, void *user)
     return spt_network_check_config(cv->ctx, config, cv->p, spt__channel_count(mask), 1);
 }
 
+int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space)
+{
+    spt_config *config = NULL;
+    SPT__REQUIRE(cv != NULL);
+    if (space == NULL) return spt__fail(&cv->ctx->err, SPT_EINVAL, "the space is NULL");
+    SPT__TRY(spt_config_new(cv->ctx, space, &config));
+    const spt__err before = cv->ctx->err;
+    int32_t status = check(config, cv);
+    spt_config_free(config);
+    /* That these defaults make no network for so few bands says nothing of the others. */
+    if (status == SPT_ESHAPE) {
+        cv->ctx->err = before;
+        status = SPT_OK;
+    }
+    return status < 0 ? status : spt__cv_channels(cv, spt__cv_space_channels(space));
+}
+
 static void release(void *user)
 {
     spt_cv_free(user);
@@ -109,7 +126,7 @@ int32_t spt_study_set_cv(spt_study *s, spt_cv *cv)
     if (cv->ctx != s->ctx)
         return spt__fail(&s->ctx->err, SPT_EINVAL,
                          "the cross-validation and the study are of two contexts");
-    SPT__TRY(spt__cv_channels(cv, spt__cv_space_channels(s->space)));
+    SPT__TRY(spt_cv_check_space(cv, s->space));
     /* Settings first: a difference there explains those that follow. */
     SPT__TRY(pin_settings(s, cv));
     SPT__TRY(pin_data(s, cv));

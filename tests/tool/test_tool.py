@@ -1,0 +1,370 @@
+#!/usr/bin/env python3
+"""The tool as a user meets it: every command on the spectra that ship, every mistake of the list.
+
+usage: test_tool.py TOOL SOURCE-FOLDER        prints "N passed, N failed" at the end
+A mistake must end with exit code 1 or 2, one line on standard error that names what was wrong, and
+nothing left behind."""
+import csv
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TOOL = os.path.abspath(sys.argv[1])
+SOURCE = pathlib.Path(sys.argv[2]).resolve()
+TECATOR = str(SOURCE / "examples/data/tecator.csv")
+# A name with a blank and an umlaut: file names are UTF-8 whatever the locale says.
+WORK = pathlib.Path(tempfile.mkdtemp(prefix="spectune söil "))
+passed, failed = 0, 0
+
+
+def run(*args, **kw):
+    kw.setdefault("timeout", 120)
+    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, encoding="utf-8", cwd=WORK, **kw)
+
+
+def check(what, good, detail=""):
+    global passed, failed
+    if good:
+        passed += 1
+        print("ok  ", what)
+    else:
+        failed += 1
+        print("FAIL", what, detail)
+
+
+def done(what, *args, out=None, code=0):
+    p = run(*args)
+    check(what, p.returncode == code and (out is None or re.search(out, p.stdout)),
+          f"\n     exit {p.returncode}\n     out {p.stdout[-500:]!r}\n     err {p.stderr[-500:]!r}")
+    return p
+
+
+def listing():
+    return sorted((str(p.relative_to(WORK)), p.stat().st_size) for p in WORK.rglob("*"))
+
+
+def mistake(what, words, *args, **kw):
+    """`words`: a pattern of the one line."""
+    before = listing()
+    p = run(*args, **kw)
+    lines = p.stderr.splitlines()
+    problems = []
+    if p.returncode not in (1, 2):
+        problems.append(f"exit {p.returncode}")
+    if not lines or not lines[-1].startswith("spectune: ") or not re.search(words, lines[-1]):
+        problems.append(f"last line lacks {words!r}")
+    if len(lines) != 1:
+        problems.append(f"{len(lines)} lines")
+    if listing() != before:
+        problems.append("something is left behind or changed")
+    if p.stdout:
+        problems.append("output on standard output")
+    check(what, not problems, f"{problems}\n     err {p.stderr[-600:]!r}")
+    return p
+
+
+def write(name, text):
+    path = WORK / name
+    if isinstance(text, bytes):
+        path.write_bytes(text)
+    else:
+        path.write_text(text, encoding="utf-8")
+    return name
+
+
+QUICK = ["--folds", "2", "--set", "epochs=3", "--space", "tiny.xml", "--quiet"]
+TINY = """<?xml version="1.0"?>
+<space name="tiny" format="1">
+  <int name="conv_blocks" low="0" high="1" default="0"/>
+  <int name="fc_blocks" low="1" high="1" default="1"/>
+  <int name="fc_1_units" low="2" high="8" default="4"/>
+  <categorical name="fc_1_activation" default="relu"><choice>relu</choice><choice>elu</choice></categorical>
+</space>
+"""
+
+
+def tune(file, *args, target="fat", unit="absorbance"):
+    return ["tune", file, "--target", target, "--unit", unit, *QUICK, *args]
+
+
+# ---- the main job -----------------------------------------------------------------------------
+
+def table(rows, header=None, bands=range(1000, 1040, 2)):
+    header = header or ["id", "y"] + [str(b) for b in bands]
+    return "\n".join(",".join(map(str, r)) for r in [header, *rows]) + "\n"
+
+
+def good_rows(n=12, seed=1):
+    r = random.Random(seed)
+    return [[f"s{i}", round(r.random() * 10, 2)] + [round(0.3 + 0.2 * r.random(), 4) for _ in range(20)] for i in range(n)]
+
+
+def help_and_manual():
+    man = (SOURCE / "doc/spectune.1").read_text(encoding="utf-8").replace("\\-", "-")
+    sections = re.split(r"^\.S[SH] ", man, flags=re.M)
+    p = done("--help", "--help", out="Commands:")
+    commands = re.findall(r"^  (\w+) ", p.stdout, flags=re.M)
+    check("nine commands", len(commands) == 9, str(commands))
+    done("--version", "--version", out=r"spectune \d+\.\d+\.\d+")
+    for c in commands:
+        p = done(f"{c} --help", c, "--help", out="usage: spectune " + c)
+        options = set(re.findall(r"^  --([a-z-]+)", p.stdout, flags=re.M))
+        page = next((s for s in sections if s.startswith(c)), "")
+        shared = "".join(s for s in sections if s.startswith("Options"))
+        missing = [o for o in options if f"--{o}" not in page and f"--{o}" not in shared]
+        check(f"{c}: the manual has every option", bool(page) and not missing, str(missing))
+        strange = [o for o in re.findall(r"--([a-z][a-z-]+)", page) if o not in options]
+        check(f"{c}: every option of the manual exists", not strange, str(strange))
+    mistake("no command", "command is missing")
+    mistake("unknown command", "no command 'tun'", "tun")
+
+
+def looking():
+    p = done("data --json", "data", TECATOR, "--json")
+    d = json.loads(p.stdout)
+    check("data understood", d["samples"] == 215 and d["bands"] == 100 and d["axis_unit"] == "nm" and d["axis_even"])
+    done("data", "data", TECATOR, out=r"samples +215")
+    for preset in ("small", "shen2021"):
+        done(f"space {preset}", "space", preset, out="conv_1_filters")
+        json.loads(done(f"space {preset} --json", "space", preset, "--json").stdout)
+    done("space --output", "space", "small", "--output", "small copy.xml")
+    a = run("space", "small", "--xml").stdout
+    b = run("space", "small copy.xml", "--xml").stdout
+    check("a space survives its file", a == b and a.startswith("<?xml"))
+    write("tiny.xml", TINY)
+    done("space FILE", "space", "./tiny.xml", out="fc_1_units")
+
+
+def main_job():
+    done("tune", *tune(TECATOR, "--trials", 3, "--test", "split=T", "--study", "söil 1.db", "--model", "fat 1.xml"),
+         out="3 trials; best is trial")
+    p = done("tune goes on", *tune(TECATOR, "--trials", 5, "--test", "split=T", "--study", "söil 1.db", "--json"))
+    check("five trials", json.loads(p.stdout)["finished"] == 5)
+    done("trials", "trials", "söil 1.db", out="complete")
+    d = json.loads(done("trials --json", "trials", "söil 1.db", "--json").stdout)
+    check("records", d["records"]["target"] == "fat" and len(d["trials"]) == 5)
+    check("folds are kept", all(len(t["folds"]) == 2 for t in d["trials"]))
+    p = done("trials --predictions", "trials", "söil 1.db", "--predictions", 2)
+    rows = list(csv.DictReader(p.stdout.splitlines()))
+    check("a prediction for each sample used", len(rows) == 172 and rows[0]["id"] == "meat001" and {r["fold"] for r in rows} == {"0", "1"})
+    with open(TECATOR, newline="", encoding="utf-8") as f:
+        fat = {r["id"]: float(r["fat"]) for r in csv.DictReader(f)}
+    rmse = (sum((fat[r["id"]] - float(r["fat"])) ** 2 for r in rows) / len(rows)) ** 0.5
+    told = d["trials"][2]["attributes"]["rmse"]
+    check("they give the RMSE on record", abs(rmse - told) < 1e-5 * told, f"{rmse} {told}")
+    done("best", "best", "söil 1.db", "--config", "best.xml", out="RMSE")
+    json.loads(done("best --json", "best", "söil 1.db", "--json").stdout)
+    done("importance", "importance", "söil 1.db", out="fc_1_units")
+    json.loads(done("importance --json", "importance", "söil 1.db", "--json").stdout)
+    done("fit --study", "fit", TECATOR, "--study", "söil 1.db", "--trial", 1, "--seeds", 2, "--model", "simple.xml", "--quiet",
+         out="s.d. over 2 seeds")
+    p = done("fit --config", "fit", TECATOR, "--config", "best.xml", "--space", "tiny.xml", "--target", "fat", "--unit", "absorbance",
+             "--test", "split=T", "--set", "epochs=3", "--quiet", "--json")
+    check("fit --config has an error", json.loads(p.stdout)["rmse_test"]["mean"] > 0)
+    done("predict", "predict", "fat 1.xml", TECATOR, "--output", "fat 1.csv")
+    rows = list(csv.DictReader((WORK / "fat 1.csv").open(encoding="utf-8")))
+    check("predictions", len(rows) == 215 and all(r["reason"] == "" and float(r["fat"]) == float(r["fat"]) for r in rows))
+    p = done("predict --json", "predict", "fat 1.xml", TECATOR, "--json")
+    check("the same in JSON", [x["value"] for x in json.loads(p.stdout)["predictions"]] == [float(r["fat"]) for r in rows])
+    p = done("evaluate", "evaluate", "fat 1.xml", TECATOR, "--test", "split=T", "--json")
+    s = json.loads(p.stdout)
+    t = [(fat[r["id"]], float(r["fat"])) for r in rows][172:]
+    check("evaluate's RMSEP", abs(s["rmsep"] - (sum((a - b) ** 2 for a, b in t) / 43) ** 0.5) < 1e-12 and s["n"] == 43)
+    done("evaluate --max-rmsep, good enough", "evaluate", "fat 1.xml", TECATOR, "--max-rmsep", 1000)
+    done("evaluate --max-rmsep, too bad", "evaluate", "fat 1.xml", TECATOR, "--max-rmsep", 0.001, code=1)
+
+
+def recipe():
+    """After crop and decimation prediction needs no option; another axis is resampled only if asked."""
+    done("tune with a recipe", *tune(TECATOR, "--trials", 2, "--crop", "860:1030", "--decimate", 2, "--study", "r.db", "--model", "r.xml"))
+    done("ensemble", *tune(TECATOR, "--trials", 2, "--crop", "860:1030", "--decimate", 2, "--study", "r.db", "--model", "e.xml", "--ensemble"))
+    done("predict without an option", "predict", "r.xml", TECATOR, "--output", "r.csv")
+    done("predict with an ensemble", "predict", "e.xml", TECATOR, "--output", "e.csv")
+    check("an ensemble is another model", (WORK / "r.csv").read_bytes() != (WORK / "e.csv").read_bytes())
+    lines = pathlib.Path(TECATOR).read_text(encoding="utf-8").splitlines()
+    cut = [",".join(l.split(",")[:5] + l.split(",")[6:]) for l in lines]  # without the first band
+    write("cut.csv", "\n".join(cut) + "\n")
+    mistake("another axis", "--resample", "predict", "r.xml", "cut.csv")
+    mistake("resampling cannot extrapolate", "850|extrapolat|range", "predict", "r.xml", "cut.csv", "--resample")
+    done("trials goes unharmed", "trials", "r.db", out="complete")
+    d = run("fit", TECATOR, "--study", "r.db", "--quiet", "--model", "f.xml")
+    check("fit takes the recipe from the study", d.returncode == 0 and "crop" in (WORK / "f.xml").read_text(encoding="utf-8"), d.stderr)
+
+
+def one_bad_spectrum():
+    rows = good_rows(30)
+    write("good.csv", table(rows))
+    done("tune made-up spectra", *tune("good.csv", "--trials", 1, "--model", "g.xml", target="y"))
+    rows[4][7] = "NA"
+    rows[9][3] = "oops"
+    write("bad.csv", table(rows))
+    p = run("predict", "g.xml", "bad.csv")
+    got = list(csv.DictReader(p.stdout.splitlines()))
+    check("two bad spectra among thirty", p.returncode == 0 and len(got) == 30 and
+          [r["id"] for r in got if r["y"] == ""] == ["s4", "s9"] and all(r["reason"] for r in got if r["y"] == ""), p.stdout[-300:] + p.stderr)
+    check("they are counted", "2 of 30" in p.stderr, p.stderr)
+
+
+# ---- mistakes ---------------------------------------------------------------------------------
+
+def bad_inputs():
+    rows = good_rows()
+    write("ok.csv", table(rows))
+    mistake("missing file", "nothing.csv", *tune("nothing.csv"))
+    os.mkdir(WORK / "folder")
+    mistake("directory in place of a file", "folder.*directory", *tune("folder"))
+    mistake("empty file", "empty.csv", *tune(write("empty.csv", "")))
+    mistake("header only", "header.csv", *tune(write("header.csv", table([])), target="y"))
+    ragged = table(rows).splitlines()
+    ragged[3] = ",".join(ragged[3].split(",")[:-2])
+    mistake("ragged rows", "ragged.csv.*line 4", *tune(write("ragged.csv", "\n".join(ragged) + "\n"), target="y"))
+    for name, value in (("text", "abc"), ("NaN", "NaN"), ("missing value", "")):
+        bad = [list(r) for r in rows]
+        bad[2][5] = value
+        mistake(f"{name} in a spectrum", r"spoilt.csv.*line 4.*1006", *tune(write("spoilt.csv", table(bad)), target="y"))
+    mistake("negative trials", "--trials.*-1", *tune("ok.csv", "--trials", "-1", target="y"))
+    mistake("one fold", "--folds.*1", *tune("ok.csv", "--folds", "1", target="y"))
+    mistake("unknown target", "'z'", *tune("ok.csv", target="z"))
+    mistake("no target", "--target", "tune", "ok.csv", "--unit", "absorbance")
+    mistake("no unit", "--unit", "tune", "ok.csv", "--target", "y")
+    mistake("unknown unit", "--unit", *tune("ok.csv", target="y", unit="absorbtion"))
+    nothing = [[r[0], ""] + r[2:] for r in rows]
+    mistake("target all missing", "'y' is missing in all 12", *tune(write("nothing.csv", table(nothing)), target="y"))
+    mistake("one sample", "one.csv.*1 of 1", *tune(write("one.csv", table(rows[:1])), target="y"))
+    mistake("more folds than samples", "13.*12", *tune("ok.csv", "--folds", "13", target="y"))
+    grouped = table([r + [f"g{i % 3}"] for i, r in enumerate(rows)], ["id", "y"] + [str(b) for b in range(1000, 1040, 2)] + ["g"])
+    mistake("more folds than groups", "4.*groups.*3", *tune(write("groups.csv", grouped), "--group", "g", "--folds", "4", target="y"))
+    zero = [list(r) for r in rows]
+    zero[6][10] = 0
+    mistake("reflectance of zero", r"zero.csv.*(s6|row 7|line 8).*1016", *tune(write("zero.csv", table(zero)), target="y", unit="reflectance"))
+    zero[6][10] = -0.1
+    mistake("reflectance below zero", r"zero.csv.*1016", *tune(write("zero.csv", table(zero)), target="y", unit="reflectance"))
+    mistake("unknown option", "--trails.*--trials", *tune("ok.csv", "--trails", "3", target="y"))
+    mistake("option without a value", "--trials wants a value", "tune", "ok.csv", "--trials")
+    mistake("one argument too many", "too many", *tune("ok.csv", "more.csv", target="y"))
+    mistake("unknown setting", "patiense.*patience", *tune("ok.csv", "--set", "patiense=3", target="y"))
+    mistake("unknown space", "'smal'.*small", *tune("ok.csv", "--space", "smal", target="y"))
+    mistake("unknown space parameter", "convblocks|conv_blokcs", *tune("ok.csv", "--space", write("odd.xml", TINY.replace("conv_blocks", "conv_blokcs")), target="y"))
+    uneven = table(rows, ["id", "y"] + [str(1000 + 2 * k + (k > 9)) for k in range(20)])
+    mistake("derivatives on an uneven axis", "even.*resample|resample.*even", "tune", write("uneven.csv", uneven), "--target", "y", "--unit", "absorbance", "--study", "u.db")
+    mistake("broken space", "broken.xml:4: ", "space", write("broken.xml", TINY.replace('low="0" high="1" default="0"/>', 'low="0"')))
+    mistake("a crop without bands", "crop", *tune("ok.csv", "--crop", "2000:2500", target="y"))
+    mistake("a crop that is none", "--crop.*A:B", *tune("ok.csv", "--crop", "1000", target="y"))
+    mistake("--ensemble without --model", "--model", *tune("ok.csv", "--ensemble", target="y"))
+
+
+def bad_files():
+    mistake("a study that is none", "not a study", "trials", TECATOR)
+    mistake("tune onto a study that is none", "not a study", *tune("ok.csv", "--study", write("text.db", "x" * 2000), target="y"))
+    mistake("a study that is missing", "no such", "best", "missing.db")
+    mistake("another target", "target is 'protein'; the study has 'fat'",
+            *tune(TECATOR, "--trials", 9, "--test", "split=T", "--study", "söil 1.db", target="protein"))
+    mistake("another seed", "seed=7", *tune(TECATOR, "--trials", 9, "--test", "split=T", "--study", "söil 1.db", "--seed", 7))
+    mistake("other rows", "test=", *tune(TECATOR, "--trials", 9, "--study", "söil 1.db"))
+    mistake("a trial that is none", "no trial 77", "fit", TECATOR, "--study", "söil 1.db", "--trial", 77)
+    mistake("a study by the wrong name", "no study 'x'", "trials", "söil 1.db", "--name", "x")
+    model = (WORK / "fat 1.xml").read_bytes()
+    mistake("a model cut short", "cut.xml", "predict", write("cut.xml", model[:len(model) // 2]), TECATOR)
+    at = model.index(b"</piece>", len(model) // 2) - 20
+    other = b"A" if model[at:at + 1] != b"A" else b"B"
+    mistake("a model with a wrong checksum", "checksum", "predict", write("wrong.xml", model[:at] + other + model[at + 1:]), TECATOR)
+    mistake("a model that is none", "csv", "predict", TECATOR, TECATOR)
+    # root may write anywhere, so a folder below a file
+    mistake("an unwritable folder for a model", "ok.csv/m.xml", *tune("ok.csv", "--trials", 1, "--model", "ok.csv/m.xml", target="y"))
+    mistake("an unwritable folder for a study", "ok.csv/s.db", *tune("ok.csv", "--trials", 1, "--study", "ok.csv/s.db", target="y"))
+    mistake("an unwritable folder for predictions", "ok.csv/p.csv", "predict", "g.xml", "good.csv", "--output", "ok.csv/p.csv")
+
+
+def full_disk():
+    with open("/dev/full", "w") as full:
+        p = subprocess.run([TOOL, "predict", "g.xml", "good.csv"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=WORK)
+    check("standard output on a full disk", p.returncode == 1 and len(p.stderr.splitlines()) == 1, p.stderr)
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+    mistake("predictions on a full disk", "p.csv", "predict", "g.xml", "good.csv", "--output", "p.csv", preexec_fn=limit)
+    mistake("a space on a full disk", "s.xml", "space", "small", "--output", "s.xml", preexec_fn=limit)
+    mistake("a model on a full disk", "m.xml", *tune("good.csv", "--trials", 1, "--model", "m.xml", target="y"), preexec_fn=limit)
+    p = run(*tune("good.csv", "--trials", 1, "--study", "full.db", target="y"), preexec_fn=limit)
+    check("a study on a full disk", p.returncode == 1 and "disk is full" in p.stderr and len(p.stderr.splitlines()) == 1, p.stderr)
+    for f in ("full.db", "full.db-journal"):
+        (WORK / f).unlink(missing_ok=True)
+
+
+def signals():
+    long = ["tune", TECATOR, "--target", "fat", "--unit", "absorbance", "--folds", "2", "--space", "tiny.xml", "--trials", "100000",
+            "--set", "epochs=30", "--study", "stop.db", "--model", "stop.xml"]
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        p = subprocess.Popen([TOOL, *long], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=WORK)
+        seen = 0
+        for line in p.stderr:
+            seen += "best" in line
+            if seen == 3:
+                break
+        p.send_signal(sig)
+        out, err = p.communicate(timeout=60)
+        d = json.loads(run("trials", "stop.db", "--json").stdout)
+        check(f"{sig.name} stops, keeps the trials, writes the model", p.returncode == 1 and d["finished"] >= 3 and
+              (WORK / "stop.xml").exists() and "best is trial" in out, f"{p.returncode} {err[-300:]}")
+        (WORK / "stop.xml").unlink(missing_ok=True)
+
+
+def killed():
+    """kill -9 at random moments: nothing told is lost, going on gives what an uncut run gives."""
+    rounds = int(os.environ.get("SPT_KILLS", "20"))
+    args = ["tune", TECATOR, "--target", "fat", "--unit", "absorbance", "--folds", "2", "--space", "tiny.xml", "--set", "epochs=8"]
+    told, r = 0, random.Random(7)
+    for _ in range(rounds):
+        p = subprocess.Popen([TOOL, *args, "--trials", "100000", "--study", "kill.db"], stderr=subprocess.PIPE, text=True, cwd=WORK)
+        time.sleep(0.05 + 0.25 * r.random())
+        p.kill()
+        _, err = p.communicate()
+        told += len(re.findall(r"^trial \d+ \(", err, flags=re.M))
+    d = json.loads(run("trials", "kill.db", "--json").stdout)
+    check(f"killed {rounds} times: every finished trial is there", d["finished"] >= told > 0, f"{d['finished']} {told}")
+    n = d["finished"] + 5
+    done("and the study goes on", *args, "--trials", n, "--study", "kill.db", "--quiet")
+    done("the same without being killed", *args, "--trials", n, "--study", "whole.db", "--quiet")
+    def values(f):
+        return [(t["value"], t["config"]) for t in json.loads(run("trials", f, "--json").stdout)["trials"] if t["state"] == "complete"]
+    check("both have the same trials", values("kill.db") == values("whole.db"))
+
+
+def seeds_and_threads():
+    args = tune(TECATOR, "--trials", 4)
+    for threads in (1, 2):
+        done(f"{threads} threads", *args, "--threads", threads, "--study", f"t{threads}.db", "--model", f"t{threads}.xml")
+    def bare(f):
+        return re.sub(r'<note key="date">[^<]*|<checksum .*', "", (WORK / f).read_text(encoding="utf-8"))
+    check("the model does not depend on the threads", bare("t1.xml") == bare("t2.xml"))
+
+
+try:
+    help_and_manual()
+    looking()
+    main_job()
+    recipe()
+    one_bad_spectrum()
+    bad_inputs()
+    bad_files()
+    full_disk()
+    signals()
+    killed()
+    seeds_and_threads()
+finally:
+    if os.environ.get("SPT_KEEP"):
+        print("kept:", WORK)
+    else:
+        shutil.rmtree(WORK, ignore_errors=True)
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed != 0)
