@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""A real client: Optuna opens our study files, and the tool reads Optuna's.
+
+usage: test_optuna.py TOOL SOURCE-FOLDER      exit code 77 (skipped) where Python has no Optuna"""
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import optuna
+except ImportError:
+    print("skipped: this Python has no Optuna (Debian: python3-optuna)")
+    sys.exit(77)
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+TOOL, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+passed, failed = 0, 0
+
+
+def check(what, good, detail=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    print("ok  " if good else "FAIL", what, "" if good else detail)
+
+
+def spectune(*args):
+    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, encoding="utf-8", check=True).stdout
+
+
+def ours(folder):
+    db = folder / "ours.db"
+    spectune("tune", SOURCE / "examples/data/tecator.csv", "--target", "fat", "--unit", "absorbance", "--folds", 2, "--trials", 4,
+             "--set", "epochs=3", "--quiet", "--study", db, "--name", "fat ä")
+    told = json.loads(spectune("trials", db, "--json"))["trials"]
+    study = optuna.load_study(study_name="fat ä", storage=f"sqlite:///{db}")
+    check("Optuna sees the trials", len(study.trials) == 4 and study.direction == optuna.study.StudyDirection.MINIMIZE)
+    for a, b in zip(told, study.trials):
+        check(f"trial {a['number']}: value and folds", a["value"] == b.value and a["folds"] == [b.intermediate_values[k] for k in range(2)])
+        check(f"trial {a['number']}: parameters", a["config"] == b.params, f"{a['config']} {b.params}")
+        check(f"trial {a['number']}: attributes", a["attributes"]["rmse"] == b.user_attrs["rmse"] and b.user_attrs["watch"] == "inner")
+    check("the best is the same", study.best_trial.number == json.loads(spectune("best", db, "--json"))["number"])
+    check("records are attributes of the study", study.user_attrs["target"] == "fat")
+    # Optuna's sampler goes on with the study, under the distributions that we wrote
+    fixed = study.best_trial
+    study.enqueue_trial(fixed.params)
+    study.optimize(lambda t: sum(t._suggest(n, d) == fixed.params[n] for n, d in fixed.distributions.items()) * 0.5, n_trials=1)
+    check("Optuna adds a trial", len(study.trials) == 5)
+    check("and we read it", len(json.loads(spectune("trials", db, "--json"))["trials"]) == 5)
+
+
+def theirs(folder):
+    db = folder / "theirs.db"
+    study = optuna.create_study(study_name="theirs", storage=f"sqlite:///{db}", sampler=optuna.samplers.RandomSampler(seed=1))
+
+    def objective(t):
+        lr = t.suggest_float("lr", 1e-5, 1e-1, log=True)
+        n = t.suggest_int("layers", 1, 3)
+        kind = t.suggest_categorical("kind", ["a", 2, None])
+        if n > 1:
+            t.suggest_float("drop", 0, 0.5, step=0.1)
+        t.report(0.5, 0)
+        if t.number == 3:
+            raise optuna.TrialPruned
+        if t.number == 5:
+            return float("nan")
+        return (math.log10(lr) + 3) ** 2 + n + (kind == 2)
+
+    study.optimize(objective, n_trials=40)
+    got = json.loads(spectune("trials", db, "--json"))["trials"]
+    check("we see Optuna's trials", [t["state"] for t in got].count("complete") == 38)
+    good = all(a["value"] == b.value for a, b in zip(got, study.trials) if a["state"] == "complete")
+    check("their values", good)
+    for a, b in zip(got[:8], study.trials):
+        want = {k: v if isinstance(v, (float, int)) and k != "kind" else {"a": "a", 2: "2", None: "null"}[v] for k, v in b.params.items()}
+        same = a["config"].keys() == want.keys() and all(
+            abs(a["config"][k] - v) < 1e-12 if isinstance(v, float) else a["config"][k] == v for k, v in want.items())
+        check(f"parameters of trial {b.number}", same, f"{a['config']} {want}")
+    check("the best is the same", json.loads(spectune("best", db, "--json"))["number"] == study.best_trial.number)
+    names = [p["name"] for p in json.loads(spectune("importance", db, "--json"))["parameters"]]
+    check("importance of their parameters", set(names) == {"lr", "layers", "kind"}, str(names))
+
+
+with tempfile.TemporaryDirectory(prefix="spectune optuna ") as f:
+    ours(pathlib.Path(f))
+    theirs(pathlib.Path(f))
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed != 0)
