@@ -110,8 +110,12 @@ static int open_study(tool *t, session *s)
     if (record == NULL) return fail("memory ran out");
     if (spt_store_open(t->ctx, file != NULL ? file : "memory:", SPT_STORE_CREATE, &s->store) < 0 ||
         spt_study_open(s->store, arg_text(t, "name"), s->space, s->sampler, &s->study) < 0 ||
-        spt_study_set_cv(s->study, s->cv) < 0 || spt_study_pin(s->study, "options", record) < 0 ||
-        spt_study_history(s->study, &s->history) < 0)
+        spt_study_set_cv(s->study, s->cv) < 0 || spt_study_history(s->study, &s->history) < 0)
+        code = fail_library(t);
+    /* For spectune fit, as they were first given; whether they mean the same now is the library's
+     * business, which has compared all of it. */
+    else if (spt_history_record(s->history, "options") == NULL &&
+             spt_study_pin(s->study, "options", record) < 0)
         code = fail_library(t);
     free(record);
     return code;

@@ -128,7 +128,7 @@ SPT_API int32_t spt_network_predict(spt_network *network, const float *x, int64_
  * `optimizer` sgd|adagrad|rmsprop|adam|adamw (adam), `learning_rate` (1e-3), `momentum` (0, sgd),
  * `rho` (0.9, rmsprop), `adagrad_start` (0.1), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-7),
  * `weight_decay` (0; decoupled for adamw, else added to the gradient), `batch_size` (32; larger
- * than the rows means one full batch), `epochs` (100), `patience` (20 epochs without a better
+ * than the rows means one full batch), `epochs` (100), `patience` (60 epochs without a better
  * watched loss; 0: never stop early), `seed` (1). */
 SPT_API int32_t spt_training_options_new(spt_ctx *ctx, spt_options **out);
 /** Set those knobs that are parameters of the configuration too, by the same names. */

@@ -195,8 +195,9 @@ SPT_API int32_t spt_study_set_cv(spt_study *study, spt_cv *cv);
 SPT_API int32_t spt_cv_objective(spt_trial *trial, double *loss, void *user);
 
 /** Model of a trial: refit of its configuration on all rows used, for the median best epoch of its
- * folds; or (`ensemble` 1) the networks of its folds, trained again as in the trial. Notes: study,
- * trial, settings, statistics of the cross-validation, fingerprints.
+ * folds (of these epochs the one that fits its rows best is kept, as training wobbles); or
+ * (`ensemble` 1) the networks of its folds, trained again as in the trial. Notes: study, trial,
+ * settings, statistics of the cross-validation, fingerprints.
  *
  * @param index  of the trial in the study's history, complete
  * @return SPT_OK, SPT_STOP_HOST, SPT_EINVAL, ...

@@ -43,7 +43,7 @@
                      "rows per step; more than there are is one full batch"),                   \
         SPT__INTEGER("epochs", 1, 1e9, 100, "times through the training rows, at most"),        \
         SPT__INTEGER(                                                                           \
-            "patience", 0, 1e9, 20,                                                             \
+            "patience", 0, 1e9, 60,                                                             \
             "epochs without a better watched loss before training stops; 0 never stops early"), \
         SPT__INTEGER("seed", 0, 9007199254740992.0, 1,                                          \
                      "names the order of the rows and the dropout masks")

@@ -21,8 +21,8 @@ typedef struct {
 static const preset presets[] = {
     {
         .name = "small",
-        .batch_size = {16, 64, 1, true, 32},
-        .epochs = {150, 400, 50, false, 300},
+        .batch_size = {8, 32, 1, true, 16},
+        .epochs = {200, 500, 50, false, 400},
         .conv_blocks = {1, 2, 1, false, 1},
         .filters = {4, 32, 1, true, 16},
         .kernel = {3, 21, 2, false, 11},

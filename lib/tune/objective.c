@@ -303,6 +303,14 @@ void spt__cv_job(const spt_cv *cv, const spt__cv_pattern *pattern, int32_t fold,
             job->watched = rows + n_train;
             job->n_watched = cv->n - n_train;
         }
+    } else {
+        /* Nothing is held out, but the last epoch may be one of the bad ones between which training
+         * wobbles: of all epochs the one is kept that fits its own rows best, as a fold keeps the
+         * best of its epochs. */
+        job->watch = SPT__WATCH_GIVEN;
+        job->watched = rows;
+        job->n_watched = n_train;
+        job->training.patience = 0;
     }
     job->stream =
         (spt__stream){.seed = (uint64_t)spt__option_int(cv->options, spt__objective_knobs, "seed"),

@@ -157,7 +157,7 @@ START_TEST(defaults_are_the_documented_ones)
         NEAR(t.weight_decay, 0, 0);
         ck_assert_int_eq(t.batch_size, 32);
         ck_assert_int_eq(t.epochs, 100);
-        ck_assert_int_eq(t.patience, 20);
+        ck_assert_int_eq(t.patience, 60);
         ck_assert_uint_eq(t.seed, 1);
     }
     static const char *const losses[] = {"mse", "mae", "huber"};
