@@ -77,7 +77,8 @@ if command -v "${CXX:-c++}" >/dev/null 2>&1; then
 fi
 LD_LIBRARY_PATH=$lib "$home/bin/spectune" --version | grep -q "$version"
 verdict $? "the installed tool runs"
-foreign=$(nm -D --defined-only "$lib"/libspectune.so | awk '{ print $3 }' |
+# The absolute symbol is the name of the version itself.
+foreign=$(nm -D --defined-only "$lib"/libspectune.so | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
     grep -v '^spt_[a-z0-9_]*$' | grep -v -E '^(_init|_fini)$' | head -3)
 [ -z "$foreign" ]
 verdict $? "nothing but spt_ names leaves the library $foreign"
