@@ -108,9 +108,9 @@ SPT_API int32_t spt_dataset_read_csv_memory(spt_ctx *ctx, const void *data, int6
                                             const char *name, const spt_options *options,
                                             spt_dataset **out);
 
-/** Add the columns of a second CSV file (which needs no bands), matched by id: the key of the file is
- * looked up in the dataset's column of that name (case, blanks, "_" and "." ignored: "POINT_ID" is
- * "PointID"), or else in the column that names its rows.
+/** Add the columns of a second CSV file (which needs no bands), matched by id: the key of the file
+ * is looked up in the dataset's column of that name (case, blanks, "_" and "." ignored: "POINT_ID"
+ * is "PointID"), or else in the column that names its rows.
  *
  * Rows of `dataset` without a match get missing values; rows of the file without a match are left
  * out; both counts become notes. An id that stands twice in the file is an error; one that stands
@@ -120,8 +120,8 @@ SPT_API int32_t spt_dataset_read_csv_memory(spt_ctx *ctx, const void *data, int6
  *
  * @param key      id column of the second file; NULL: the first with a usual name
  * @param options  delimiter, decimal and missing count; NULL for the defaults
- * @return as spt_dataset_read_csv(); SPT_EINVAL when the dataset has no such column either, SPT_EDATA
- *         when no id matches, SPT_ENOTFOUND when there is no such key
+ * @return as spt_dataset_read_csv(); SPT_EINVAL when the dataset has no such column either,
+ * SPT_EDATA when no id matches, SPT_ENOTFOUND when there is no such key
  */
 SPT_API int32_t spt_dataset_join_csv(spt_ctx *ctx, const spt_dataset *dataset, const char *path,
                                      const char *key, const spt_options *options,
@@ -216,9 +216,9 @@ SPT_API int32_t spt_dataset_select(spt_ctx *ctx, const spt_dataset *dataset, con
 /** The bands from `low` to `high`, both included, in the axis's unit. Shares storage. */
 SPT_API int32_t spt_dataset_crop(spt_ctx *ctx, const spt_dataset *dataset, double low, double high,
                                  spt_dataset **out);
-/** Linear interpolation onto `n` strictly monotone positions, in either direction, inside the axis's
- * range. The bands stand in the order of the positions. Past the range is SPT_EINVAL: nothing is
- * extrapolated. */
+/** Linear interpolation onto `n` strictly monotone positions, in either direction, inside the
+ * axis's range. The bands stand in the order of the positions. Past the range is SPT_EINVAL:
+ * nothing is extrapolated. */
 SPT_API int32_t spt_dataset_resample(spt_ctx *ctx, const spt_dataset *dataset,
                                      const double *positions, int64_t n, spt_dataset **out);
 /** Every `factor` bands become one: their mean (`average` 1; a shorter rest at the end is dropped,
@@ -239,8 +239,8 @@ SPT_API int32_t spt_dataset_average(spt_ctx *ctx, const spt_dataset *dataset, co
 /** Assign rows to `k` folds by a seeded permutation; sizes differ by at most one (row) or are
  * balanced greedily (groups, largest first).
  *
- * @param group  column whose equal values (as texts) stay in one fold, or NULL; a missing value is a
- *               group of its own
+ * @param group  column whose equal values (as texts) stay in one fold, or NULL; a missing value is
+ * a group of its own
  * @param k      2 to the number of rows (or groups)
  * @param fold   n numbers from 0 to k - 1
  * @return SPT_OK, SPT_EINVAL (text names the limits), SPT_ENOTFOUND, SPT_ENOMEM

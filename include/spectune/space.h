@@ -82,7 +82,8 @@ SPT_API int32_t spt_space_add_condition(spt_space *space, const char *child, con
 
 /** Start a forbidden combination; spt_space_forbid_term() adds terms to the last one started. A
  * configuration in which all terms hold (and all their parameters exist) is never proposed. The
- * first configuration or study fails if a combination has no terms or the defaults are forbidden. */
+ * first configuration or study fails if a combination has no terms or the defaults are forbidden.
+ */
 SPT_API int32_t spt_space_forbid(spt_space *space);
 SPT_API int32_t spt_space_forbid_term(spt_space *space, const char *parameter, int32_t op,
                                       const char *const *values, int32_t n);

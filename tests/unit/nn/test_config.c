@@ -50,7 +50,7 @@ static spt_config *numbers(const number *n)
 START_TEST(a_configuration_builds_the_same_network_as_the_builder)
 {
     const char *values[] = {
-        /* clang-format off: name and value beside each other */
+        /* clang-format off */
         "conv_blocks", "2", "conv_1_filters", "8",
         "conv_1_kernel", "9", "conv_1_stride", "2",
         "conv_1_padding", "same", "conv_1_batch_norm", "true",
