@@ -162,11 +162,15 @@ START_TEST(normal_quantiles_match_the_distribution)
     static const double ps[] = {1e-300, 1e-100, 1e-50,  1e-20, 1e-12, 1e-6, 1e-3,  0.01,
                                 0.0749, 0.075,  0.0751, 0.1,   0.25,  0.4,  0.499, 0.501,
                                 0.6,    0.75,   0.9,    0.925, 0.975, 0.99, 0.999, 0x1.fffffp-1};
+    /* Where a long double is a double (valgrind computes so), the reference is no better than what
+     * it is to judge. */
+    const volatile long double one = 1, little = 1e-18L;
+    const double tolerance = one + little > one ? 1e-15 : 1e-13;
     for (size_t i = 0; i < sizeof ps / sizeof ps[0]; i++)
-        RELATIVE(spt__normal_quantile(ps[i]), quantile_by_erfc(ps[i]), 1e-15);
+        RELATIVE(spt__normal_quantile(ps[i]), quantile_by_erfc(ps[i]), tolerance);
     for (int i = 1; i < 1000; i++)
         if (i != 500)
-            RELATIVE(spt__normal_quantile(i / 1000.0), quantile_by_erfc(i / 1000.0), 1e-15);
+            RELATIVE(spt__normal_quantile(i / 1000.0), quantile_by_erfc(i / 1000.0), tolerance);
     ck_assert(spt__normal_quantile(0.5) == 0);
     ck_assert(isinf(spt__normal_quantile(0)) && isinf(spt__normal_quantile(1)));
     ck_assert(isnan(spt__normal_quantile(-0.1)) && isnan(spt__normal_quantile(NAN)));

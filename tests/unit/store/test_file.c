@@ -30,10 +30,9 @@ START_TEST(refusals)
           spt_store_open(ctx, "mysql://x/y", SPT_STORE_OPEN, &store));
     FAILS(ctx, SPT_EINVAL, "empty", spt_store_open(ctx, "", SPT_STORE_OPEN, &store));
     FAILS(ctx, SPT_EINVAL, "mode is 9", spt_store_open(ctx, path, 9, &store));
-    put_file(path,
-             "id,soc\n1,2\n3,4 and so on, for more than a header of a hundred bytes or so, "
-             "because that is what SQLite looks at first\n",
-             120);
+    /* longer than the header of a hundred bytes that SQLite looks at first */
+    memset(url, 'x', sizeof url);
+    put_file(path, url, 200);
     FAILS(ctx, SPT_EFORMAT, "is not a study file",
           spt_store_open(ctx, path, SPT_STORE_CREATE, &store));
     put_file(path, "", 0);
@@ -216,6 +215,11 @@ START_TEST(two_processes_make_one_study)
                 spt__store_trial_finish(store, id, &f) < 0)
                 _exit(5);
         }
+        spt_config_free(config);
+        spt_space_free(space);
+        spt_store_free(store);
+        spt_ctx_free(c);
+        spt_ctx_free(ctx);
         _exit(0);
     }
     for (int k = 0; k < N; k++) {
