@@ -12,7 +12,7 @@ setup_configure "$build" -Dtests=false
 ninja -C "$build" --quiet
 out=${OUT:-quickstart-results}
 mkdir -p "$out"
-PATH=$PWD/$build/examples/spectune:$PATH
+PATH=$(cd "$build" && pwd)/examples/spectune:$PATH
 
 show()
 {
