@@ -85,7 +85,7 @@ def search(points):
             steps.append((n, v))
     steps.append((points[-1][0], best))
     panel.line(steps, BLUE)
-    panel.note(W - 160, 56, f"best {best:.3f}")
+    panel.note(W - 110, H - PAD - 12, f"best {best:.3f}")
     return panel
 
 
