@@ -48,24 +48,28 @@
                       #a, near_a_, #b, near_b_);                                                \
     } while (0)
 
-/* A main() that runs the tests named, in the locale of the environment: the suite must pass in any.
- * With CK_RUN_... and CK_FORK as Check documents them. */
-#define TEST_MAIN(name, ...)                                             \
-    int main(void)                                                       \
-    {                                                                    \
-        setlocale(LC_ALL, "");                                           \
-        const TTest *const tests_[] = {__VA_ARGS__};                     \
-        Suite *suite_ = suite_create(name);                              \
-        TCase *tcase_ = tcase_create(name);                              \
-        tcase_set_timeout(tcase_, 120);                                  \
-        for (size_t i_ = 0; i_ < sizeof tests_ / sizeof tests_[0]; i_++) \
-            tcase_add_test(tcase_, tests_[i_]);                          \
-        suite_add_tcase(suite_, tcase_);                                 \
-        SRunner *runner_ = srunner_create(suite_);                       \
-        srunner_run_all(runner_, CK_NORMAL);                             \
-        int failed_ = srunner_ntests_failed(runner_);                    \
-        srunner_free(runner_);                                           \
-        return failed_ != 0;                                             \
+/* A main() that runs the tests which the statements add to `tcase`, in the locale of the
+ * environment: the suite must pass in any. With CK_RUN_... and CK_FORK as Check documents them. */
+#define SUITE_MAIN(name, ...)                               \
+    int main(void)                                          \
+    {                                                       \
+        setlocale(LC_ALL, "");                              \
+        Suite *suite_ = suite_create(name);                 \
+        TCase *tcase = tcase_create(name);                  \
+        tcase_set_timeout(tcase, 240);                      \
+        __VA_ARGS__                                         \
+        suite_add_tcase(suite_, tcase);                     \
+        SRunner *runner_ = srunner_create(suite_);          \
+        srunner_run_all(runner_, CK_NORMAL);                \
+        const int failed_ = srunner_ntests_failed(runner_); \
+        srunner_free(runner_);                              \
+        return failed_ != 0;                                \
     }
+
+/* The same for tests that run once each. */
+#define TEST_MAIN(name, ...)                                                    \
+    SUITE_MAIN(name, const TTest *const tests_[] = {__VA_ARGS__};               \
+               for (size_t i_ = 0; i_ < sizeof tests_ / sizeof tests_[0]; i_++) \
+                   tcase_add_test(tcase, tests_[i_]);)
 
 #endif

@@ -192,20 +192,6 @@ START_TEST(grown_to_the_end)
 }
 END_TEST
 
-int main(void)
-{
-    setlocale(LC_ALL, "");
-    Suite *suite = suite_create("explain variance");
-    TCase *tcase = tcase_create("variance");
-    tcase_add_test(tcase, one_categorical_split);
-    tcase_add_test(tcase, exclusive_or);
-    tcase_add_test(tcase, logarithmic_integers);
-    tcase_add_loop_test(tcase, brute_force, 0, 4);
-    tcase_add_test(tcase, grown_to_the_end);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int bad = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return bad != 0;
-}
+SUITE_MAIN("explain variance", tcase_add_test(tcase, one_categorical_split);
+           tcase_add_test(tcase, exclusive_or); tcase_add_test(tcase, logarithmic_integers);
+           tcase_add_loop_test(tcase, brute_force, 0, 4); tcase_add_test(tcase, grown_to_the_end);)

@@ -250,20 +250,8 @@ START_TEST(stale_trials)
 }
 END_TEST
 
-int main(void)
-{
-    setlocale(LC_ALL, "");
-    Suite *suite = suite_create("store conformance");
-    TCase *tcase = tcase_create("conformance");
-    tcase_add_loop_test(tcase, studies_by_name, 0, 2);
-    tcase_add_loop_test(tcase, records_and_blocks, 0, 2);
-    tcase_add_loop_test(tcase, life_of_a_trial, 0, 2);
-    tcase_add_loop_test(tcase, states_and_the_best, 0, 2);
-    tcase_add_loop_test(tcase, stale_trials, 0, 2);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int bad = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return bad != 0;
-}
+SUITE_MAIN("store conformance", tcase_add_loop_test(tcase, studies_by_name, 0, 2);
+           tcase_add_loop_test(tcase, records_and_blocks, 0, 2);
+           tcase_add_loop_test(tcase, life_of_a_trial, 0, 2);
+           tcase_add_loop_test(tcase, states_and_the_best, 0, 2);
+           tcase_add_loop_test(tcase, stale_trials, 0, 2);)

@@ -503,25 +503,9 @@ START_TEST(stop_from_another_thread)
 }
 END_TEST
 
-int main(void)
-{
-    setlocale(LC_ALL, "");
-    Suite *suite = suite_create("tune cv");
-    TCase *tcase = tcase_create("cv");
-    tcase_set_timeout(tcase, 240);
-    tcase_add_test(tcase, threads_change_nothing);
-    tcase_add_test(tcase, cuts_change_nothing);
-    tcase_add_loop_test(tcase, scored_rows_do_not_train, 0, 2);
-    tcase_add_test(tcase, noise_stays_noise);
-    tcase_add_test(tcase, rows_and_groups);
-    tcase_add_test(tcase, refusals);
-    tcase_add_test(tcase, mismatches);
-    tcase_add_test(tcase, order_of_events);
-    tcase_add_test(tcase, stop_from_another_thread);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int bad = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return bad != 0;
-}
+SUITE_MAIN("tune cv", tcase_add_test(tcase, threads_change_nothing);
+           tcase_add_test(tcase, cuts_change_nothing);
+           tcase_add_loop_test(tcase, scored_rows_do_not_train, 0, 2);
+           tcase_add_test(tcase, noise_stays_noise); tcase_add_test(tcase, rows_and_groups);
+           tcase_add_test(tcase, refusals); tcase_add_test(tcase, mismatches);
+           tcase_add_test(tcase, order_of_events); tcase_add_test(tcase, stop_from_another_thread);)

@@ -272,21 +272,8 @@ START_TEST(cut_anywhere)
 }
 END_TEST
 
-int main(void)
-{
-    setlocale(LC_ALL, "");
-    Suite *suite = suite_create("tune study");
-    TCase *tcase = tcase_create("study");
-    tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, ask_and_tell, 0, 2);
-    tcase_add_loop_test(tcase, the_run_loop, 0, 2);
-    tcase_add_loop_test(tcase, hopeless, 0, 2);
-    tcase_add_loop_test(tcase, other_spaces, 0, 2);
-    tcase_add_loop_test(tcase, cut_anywhere, 0, 2);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int bad = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return bad != 0;
-}
+SUITE_MAIN("tune study", tcase_add_loop_test(tcase, ask_and_tell, 0, 2);
+           tcase_add_loop_test(tcase, the_run_loop, 0, 2);
+           tcase_add_loop_test(tcase, hopeless, 0, 2);
+           tcase_add_loop_test(tcase, other_spaces, 0, 2);
+           tcase_add_loop_test(tcase, cut_anywhere, 0, 2);)
