@@ -62,9 +62,13 @@ readelf -d "$lib"/libspectune.so | grep -q 'SONAME.*libspectune\.so\.0'
 verdict $? "the library has its soname"
 readelf -d "$work/shared" | grep -q 'NEEDED.*libspectune\.so\.0'
 verdict $? "the program asks for that soname"
-# shellcheck disable=SC2046
+# Ours static, the libraries below it as they are installed: their own static parts want packages
+# (of compression and the like) that a system with the shared ones need not have.
+below=$(sed -n 's/^Libs.private: //p' "$pc")
+modules=$(sed -n 's/^Requires.private: //p' "$pc")
+# shellcheck disable=SC2046,SC2086
 "${CC:-cc}" -std=c11 "$work/host.c" -o "$work/static" $(flags --cflags) "$lib"/libspectune.a \
-    $(flags --libs --static | sed 's/-lspectune//')
+    $(env -u PKG_CONFIG_SYSROOT_DIR pkg-config --libs $modules) $below
 verdict $? "a program links against the static library"
 [ "$("$work/static")" = "$version small 1" ]
 verdict $? "and runs"
