@@ -71,11 +71,13 @@ static void cut(char *line, int most)
         }
 }
 
+/* On a narrow terminal the numbers are worth more than the bar. */
 static void bar(const progress *p, char *out, size_t size, double share)
 {
-    int full = (int)lround(fmin(1, fmax(0, share)) * BAR);
+    const int width = columns() < 90 ? BAR / 4 : BAR;
+    int full = (int)lround(fmin(1, fmax(0, share)) * width);
     out[0] = '\0';
-    for (int i = 0; i < BAR; i++)
+    for (int i = 0; i < width; i++)
         strncat(out, i < full ? (p->utf8 ? "\u2588" : "#") : (p->utf8 ? "\u2591" : "."),
                 size - strlen(out) - 1);
 }
