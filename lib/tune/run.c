@@ -52,11 +52,15 @@ static int32_t settle(run *r, spt_trial *trial, int32_t answer, double loss, int
     spt__format(r->reason, sizeof r->reason, "%s", text);
     if (r->tried == 1) r->same = answer;
     if (answer != r->same || answer == SPT_EDIVERGED) r->same = 0;
-    /* A store or memory that failed will not do better with the next trial. */
-    if (answer == SPT_ESTORE || answer == SPT_ENOMEM || answer == SPT_EINTERNAL)
+    /* A store or memory that failed will not do better with the next trial, and says nothing of
+     * this one: it does not count, and comes again when the study goes on. */
+    if (answer == SPT_ESTORE || answer == SPT_ENOMEM || answer == SPT_EINTERNAL) {
         *stop = answer;
-    else if (r->tried == HOPELESS && r->same != 0)
-        *stop = answer > 0 ? SPT_ECALLBACK : answer;
+        SPT__TRY(spt_trial_set_text(trial, "error", r->reason));
+        SPT__TRY(spt_trial_set_text(trial, "reason", "stopped"));
+        return spt_study_tell(s, trial, SPT_TRIAL_FAILED, NAN);
+    }
+    if (r->tried == HOPELESS && r->same != 0) *stop = answer > 0 ? SPT_ECALLBACK : answer;
     SPT__TRY(spt_trial_set_text(trial, "reason", r->reason));
     return spt_study_tell(s, trial, SPT_TRIAL_FAILED, NAN);
 }
