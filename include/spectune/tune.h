@@ -24,10 +24,11 @@ typedef struct spt_study spt_study;
 /** One trial between ask and tell. @threads ctx */
 typedef struct spt_trial spt_trial;
 
-/** Knobs of samplers: `sampler` tpe|random (tpe), `seed` (1), and for TPE as hyperopt has it
- * (Bergstra et al. 2011): `startup` (20 random trials first), `gamma` (0.25; the best
- * ceil(gamma * sqrt(n)) trials count as good), `candidates` (24), `prior_weight` (1),
- * `forgetting` (25 newest trials at full weight). */
+/** Knobs of samplers: `sampler` tpe|random (tpe), `seed` (1), `first` default|random (default: the
+ * first trial has the defaults of the space), and for TPE as hyperopt has it (Bergstra et al.
+ * 2011): `startup` (20 random trials first), `gamma` (0.25; the best ceil(gamma * sqrt(n)) trials
+ * count as good), `candidates` (24), `prior_weight` (1), `forgetting` (25 newest trials at full
+ * weight). */
 SPT_API int32_t spt_sampler_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Open a study, or make it if the store has none of that name.

@@ -13,6 +13,8 @@ const spt__knob spt__sampler_knobs[] = {
      "tree-structured Parzen estimator, or uniform on every parameter's scale"},
     {"seed", SPT_OPTION_INTEGER, 0, 9007199254740992.0, 1, NULL, NULL,
      "the same seed proposes the same configurations"},
+    {"first", SPT_OPTION_CHOICE, 0, 0, 0, "default|random", "default",
+     "the first trial has the defaults of the space, or is drawn like the others"},
     {"startup", SPT_OPTION_INTEGER, 0, 1e6, 20, NULL, NULL,
      "tpe: so many trials are random before the densities are used"},
     {"gamma", SPT_OPTION_NUMBER, 1e-3, 100, 0.25, NULL, NULL,
@@ -116,6 +118,15 @@ static int32_t judge(spt__sampler *s, const double *values, spt__accept_fn accep
     return status;
 }
 
+/* The defaults of the space, into values. */
+static void defaults(const spt__sampler *s, double *values)
+{
+    for (int32_t i = 0; i < s->space->n; i++) {
+        values[i] = NAN;
+        if (spt__space_exists(s->space, i, values)) values[i] = s->space->parameters[i].value;
+    }
+}
+
 int32_t spt__sampler_propose(spt__sampler *s, const spt__view *view, int64_t sequence,
                              spt__accept_fn accept, void *arg, spt_config **out, spt__err *e)
 {
@@ -123,10 +134,15 @@ int32_t spt__sampler_propose(spt__sampler *s, const spt__view *view, int64_t seq
     double *values = spt__alloc(s->ctx, (size_t)s->space->n, sizeof *values);
     if (!values) return spt__nomem(e);
     const spt__err before = *e; /* a refusal on the way to a proposal is no failure to tell of */
+    /* What whoever wrote the space holds to be plausible is a better start than chance. */
+    const bool defaults_first = spt__option_choice(s->options, spt__sampler_knobs, "first") == 0;
     int32_t status = s->kind->prepare(s, view, e);
     int32_t result = SPT_STOP_EXHAUSTED;
     for (int32_t attempt = 0; status >= 0 && attempt < SPT__ATTEMPTS; attempt++) {
-        status = s->kind->draw(s, sequence, attempt, values, e);
+        if (attempt == 0 && sequence == 0 && defaults_first)
+            defaults(s, values);
+        else
+            status = s->kind->draw(s, sequence, attempt, values, e);
         if (status < 0) break;
         int32_t verdict = judge(s, values, accept, arg, out, e);
         if (verdict >= 0) {

@@ -25,6 +25,7 @@ static record *begin(spt_ctx *ctx, const spt_space *space, const char *kind, dou
     spt_options *options;
     OK(ctx, spt_sampler_options_new(ctx, &options));
     OK(ctx, spt_options_set_text(options, "sampler", kind));
+    OK(ctx, spt_options_set_text(options, "first", "random"));
     OK(ctx, spt_options_set_number(options, "seed", seed));
     OK(ctx, spt__sampler_new(ctx, space, options, &r->sampler, &ctx->err));
     spt_options_free(options);
@@ -165,6 +166,46 @@ START_TEST(determinism)
         end(a);
         end(other);
     }
+    spt_space_free(space);
+    spt_ctx_free(ctx);
+}
+END_TEST
+
+/* Unless the options say otherwise, trial 0 has the defaults of the space, whatever the seed; if
+ * they are refused, it is drawn. */
+static int32_t not_the_defaults(const spt_config *config, void *defaults)
+{
+    return spt_config_equal(config, defaults) ? SPT_ESHAPE : SPT_OK;
+}
+
+START_TEST(the_first_has_the_defaults)
+{
+    spt_ctx *ctx;
+    spt_ctx_new(NULL, &ctx);
+    spt_space *space = mixed_space(ctx);
+    spt_config *defaults = NULL;
+    const spt__view none = {.n_params = spt_space_count(space)};
+    OK(ctx, spt_config_new(ctx, space, &defaults));
+    for (int k = 0; k < N_KINDS; k++) {
+        spt_options *options;
+        spt__sampler *s;
+        spt_config *c = NULL;
+        OK(ctx, spt_sampler_options_new(ctx, &options));
+        OK(ctx, spt_options_set_text(options, "sampler", KINDS[k]));
+        OK(ctx, spt__sampler_new(ctx, space, options, &s, &ctx->err));
+        OK(ctx, spt__sampler_propose(s, &none, 0, NULL, NULL, &c, &ctx->err));
+        ck_assert_int_eq(spt_config_equal(c, defaults), 1);
+        spt_config_free(c);
+        OK(ctx, spt__sampler_propose(s, &none, 0, not_the_defaults, defaults, &c, &ctx->err));
+        ck_assert_int_eq(spt_config_equal(c, defaults), 0);
+        spt_config_free(c);
+        OK(ctx, spt__sampler_propose(s, &none, 1, NULL, NULL, &c, &ctx->err));
+        ck_assert_int_eq(spt_config_equal(c, defaults), 0);
+        spt_config_free(c);
+        spt__sampler_free(s);
+        spt_options_free(options);
+    }
+    spt_config_free(defaults);
     spt_space_free(space);
     spt_ctx_free(ctx);
 }
@@ -486,5 +527,6 @@ START_TEST(tpe_beats_random)
 }
 END_TEST
 
-TEST_MAIN("tune_samplers", determinism, proposals_are_valid, all_failed_or_nan, one_point_space,
-          refusals, split, tpe_models_the_tree, hyperopt_thresholds, tpe_beats_random)
+TEST_MAIN("tune_samplers", determinism, the_first_has_the_defaults, proposals_are_valid,
+          all_failed_or_nan, one_point_space, refusals, split, tpe_models_the_tree,
+          hyperopt_thresholds, tpe_beats_random)
