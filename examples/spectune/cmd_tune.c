@@ -135,19 +135,22 @@ static int search(tool *t, session *s, int32_t *status)
 {
     const int64_t wanted = arg_int(t, "trials", 60), before = spt_history_finished(s->history);
     const int64_t best = spt_history_best(s->history);
-    spt_trial_info info = {.value = NAN, .number = -1};
-    spt_record_init(&info, sizeof info);
-    if (best >= 0)
+    double lowest = NAN;
+    int64_t lowest_trial = -1;
+    if (best >= 0) {
+        spt_trial_info info;
+        spt_record_init(&info, sizeof info);
         spt_history_trial(s->history, best, &info);
-    else
-        info = (spt_trial_info){.value = NAN, .number = -1};
+        lowest = info.value;
+        lowest_trial = info.number;
+    }
     if (!arg_flag(t, "quiet")) {
         say_samples(s);
         if (before > 0)
             note("the study holds %lld finished trials, %lld are wanted", (long long)before,
                  (long long)wanted);
     }
-    progress_begin(&s->progress, before, wanted, arg_number(t, "time", 0), info.value, info.number,
+    progress_begin(&s->progress, before, wanted, arg_number(t, "time", 0), lowest, lowest_trial,
                    arg_flag(t, "quiet"));
     if (spt_study_set_events(s->study, progress_event, &s->progress, NULL) < 0)
         return fail_library(t);
