@@ -1,5 +1,6 @@
 /* The CSV reader on files: joining a second one, the data that ships, memory that runs out. */
 #include "csv.h"
+#include "failing.h"
 
 static void write_file(const char *path, const char *text)
 {
@@ -98,46 +99,17 @@ START_TEST(shipped_data)
 END_TEST
 
 /* Every allocation fails once. */
-typedef struct budget {
-    int64_t left;
-} budget;
-
-static void *spend(size_t size, void *user)
-{
-    budget *b = user;
-    return b->left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *spend_again(void *block, size_t size, void *user)
-{
-    budget *b = user;
-    return b->left-- > 0 ? realloc(block, size) : NULL;
-}
-
-static void give_back(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
-
 START_TEST(memory_runs_out)
 {
     static const char text[] = "id,y,w," H10 "\na,1,u," R10 "\nb,2,v," R10 "\na,3,u," R10 "\n";
-    budget b = {INT64_MAX};
-    spt_allocator a;
-    spt_ctx *ctx = NULL;
-    spt_record_init(&a, sizeof a);
-    a.alloc = spend;
-    a.realloc = spend_again;
-    a.free = give_back;
-    a.user = &b;
-    ck_assert_int_eq(spt_ctx_new(&a, &ctx), SPT_OK);
+    failing f;
+    spt_ctx *ctx = failing_ctx(&f);
     int failures = 0;
     for (int64_t limit = 0;; limit++) {
         spt_dataset *ds[7] = {NULL};
         int32_t fold[3];
         const int64_t rows[] = {2, 0};
-        b.left = limit;
+        f.until_failure = (long)limit;
         int32_t s = spt_dataset_read_csv_memory(ctx, text, sizeof text - 1, "t", NULL, &ds[0]);
         if (s == SPT_OK) s = spt_dataset_take(ctx, ds[0], rows, 2, &ds[1]);
         if (s == SPT_OK) s = spt_dataset_select(ctx, ds[0], "w", "u", 1, &ds[2]);
@@ -155,7 +127,7 @@ START_TEST(memory_runs_out)
         failures++;
     }
     ck_assert_int_gt(failures, 100);
-    b.left = INT64_MAX;
+    f.until_failure = -1;
     spt_ctx_free(ctx);
 }
 END_TEST

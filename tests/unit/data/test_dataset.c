@@ -1,4 +1,5 @@
 /* Datasets from memory: views of any stride, borrowing, counting, columns, fingerprints. */
+#include "failing.h"
 #include "testing.h"
 
 #include "base/threads.h"
@@ -424,39 +425,10 @@ START_TEST(many_threads)
 END_TEST
 
 /* Every allocation fails once: no leak, no crash, the hook runs, the status is SPT_ENOMEM. */
-typedef struct budget {
-    int64_t left;
-} budget;
-
-static void *spend(size_t size, void *user)
-{
-    budget *b = user;
-    return b->left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *spend_again(void *block, size_t size, void *user)
-{
-    budget *b = user;
-    return b->left-- > 0 ? realloc(block, size) : NULL;
-}
-
-static void give_back(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
-
 START_TEST(memory_runs_out)
 {
-    budget b = {INT64_MAX};
-    spt_allocator a;
-    spt_ctx *ctx = NULL;
-    spt_record_init(&a, sizeof a);
-    a.alloc = spend;
-    a.realloc = spend_again;
-    a.free = give_back;
-    a.user = &b;
-    ck_assert_int_eq(spt_ctx_new(&a, &ctx), SPT_OK);
+    failing f;
+    spt_ctx *ctx = failing_ctx(&f);
     const char *const ids[N] = {"a", NULL, "c"};
     const double y[N] = {1, 2, 3};
     int failures = 0;
@@ -465,7 +437,7 @@ START_TEST(memory_runs_out)
         spt_dataset *ds = NULL, *with = NULL, *more = NULL;
         int calls = 0;
         spt_matrix_init(&m, SPT_FLOAT64, values, N, P);
-        b.left = limit;
+        f.until_failure = (long)limit;
         int32_t status = spt_dataset_new(ctx, &m, axis, SPT_AXIS_CM1, SPT_UNIT_REFLECTANCE, 1,
                                          &calls, count_call, &ds);
         if (status == SPT_OK) status = spt_dataset_with_numbers(ctx, ds, "y", y, &with);
@@ -479,7 +451,7 @@ START_TEST(memory_runs_out)
         failures++;
     }
     ck_assert_int_gt(failures, 20);
-    b.left = INT64_MAX;
+    f.until_failure = -1;
     spt_ctx_free(ctx);
 }
 END_TEST

@@ -1,33 +1,8 @@
 /* Memory that runs out: a whole tuning, from data to model and importance, with the allocation
  * failing that is reached next. Whatever fails says so, nothing leaks (the sanitizer looks), and a
  * study that was made stays readable. */
+#include "failing.h"
 #include "studies.h"
-
-#include <stdatomic.h>
-
-typedef struct budget {
-    _Atomic int64_t left, taken;
-} budget;
-
-static void *spend(size_t size, void *user)
-{
-    budget *b = user;
-    b->taken++;
-    return b->left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *spend_again(void *block, size_t size, void *user)
-{
-    budget *b = user;
-    b->taken++;
-    return b->left-- > 0 ? realloc(block, size) : NULL;
-}
-
-static void give_back(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
 
 static int32_t tune(spt_ctx *ctx, const spt_dataset *ds, const spt_space *space)
 {
@@ -62,30 +37,23 @@ static int32_t tune(spt_ctx *ctx, const spt_dataset *ds, const spt_space *space)
 
 START_TEST(every_allocation)
 {
-    budget b = {INT64_MAX, 0};
-    spt_allocator a;
-    spt_ctx *ctx = NULL;
-    spt_record_init(&a, sizeof a);
-    a.alloc = spend;
-    a.realloc = spend_again;
-    a.free = give_back;
-    a.user = &b;
-    ck_assert_int_eq(spt_ctx_new(&a, &ctx), SPT_OK);
+    failing f;
+    spt_ctx *ctx = failing_ctx(&f);
     OK(ctx, spt_ctx_set_threads(ctx, 1 + _i));
     spt_dataset *ds = new_dataset(ctx, 16, 3);
     spt_space *space = new_space(ctx);
-    b.taken = 0;
+    f.asked = 0;
     OK(ctx, tune(ctx, ds, space));
-    const int64_t all = b.taken;
+    const long all = f.asked;
     int failures = 0;
     ck_assert_int_gt(all, 1000);
     /* each of the first, where handles are made; then every so many, as they repeat */
-    for (int64_t limit = 0; limit < all - 10; limit += limit < 400 ? 1 : 1 + all / 200) {
-        b.left = limit;
+    for (long limit = 0; limit < all - 10; limit += limit < 400 ? 1 : 1 + all / 200) {
+        f.until_failure = limit;
         const int32_t s = tune(ctx, ds, space);
-        b.left = INT64_MAX;
+        f.until_failure = -1;
         /* some failures do no harm: a text that could not be made, a trial left for the next */
-        ck_assert_msg(s >= 0 || s == SPT_ENOMEM, "allocation %lld: %s: %s", (long long)limit,
+        ck_assert_msg(s >= 0 || s == SPT_ENOMEM, "allocation %ld: %s: %s", limit,
                       spt_status_name(s), spt_ctx_last_error(ctx));
         failures += s < 0;
     }
@@ -93,6 +61,7 @@ START_TEST(every_allocation)
     spt_space_free(space);
     spt_dataset_free(ds);
     spt_ctx_free(ctx);
+    ck_assert_int_eq(f.live, 0);
 }
 END_TEST
 

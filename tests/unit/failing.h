@@ -1,19 +1,25 @@
 /* An allocator that counts what is live and can be told to fail from the n-th request on. */
-#ifndef SPT_TESTS_PREP_FAILING_H
-#define SPT_TESTS_PREP_FAILING_H
+#ifndef SPT_TESTS_FAILING_H
+#define SPT_TESTS_FAILING_H
 
 #include "testing.h"
 
+#include <stdatomic.h>
+
+/* Any thread may ask. */
 typedef struct {
-    long live, until_failure; /* -1: never */
+    _Atomic long live;
+    _Atomic long until_failure; /* -1: never */
+    _Atomic long asked;         /* requests so far */
 } failing;
 
 static inline int failing_now(failing *f)
 {
-    if (f->until_failure < 0) return 0;
-    if (f->until_failure == 0) return 1;
-    f->until_failure--;
-    return 0;
+    f->asked++;
+    long left = f->until_failure;
+    while (left > 0 && !atomic_compare_exchange_weak(&f->until_failure, &left, left - 1))
+        ;
+    return left == 0;
 }
 
 static void *failing_alloc(size_t size, void *user)
@@ -44,7 +50,8 @@ static inline spt_ctx *failing_ctx(failing *f)
 {
     spt_allocator a;
     spt_ctx *ctx;
-    *f = (failing){.until_failure = -1};
+    f->live = f->asked = 0;
+    f->until_failure = -1;
     spt_record_init(&a, sizeof a);
     a.alloc = failing_alloc;
     a.realloc = failing_realloc;
