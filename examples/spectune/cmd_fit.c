@@ -139,7 +139,7 @@ static int prepare(tool *t, session *s)
     if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0 ||
         spt_objective_options_new(t->ctx, &s->objective) < 0)
         return fail_library(t);
-    if ((code = inputs_settings(t, s->objective, NULL)) >= 0 ||
+    if ((code = inputs_settings(t, s->space, s->objective, NULL)) >= 0 ||
         (code = inputs_prep(t, &s->prep)) >= 0 ||
         (code = inputs_read(t, t->operands[0], false, &s->dataset)) >= 0)
         return code;

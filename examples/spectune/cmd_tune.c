@@ -76,7 +76,7 @@ static int sampler_options(tool *t, session *s)
         return misuse(t, "--sampler: %s", spt_ctx_last_error(t->ctx));
     if (spt_options_set_number(s->sampler, "seed", arg_number(t, "seed", 1)) < 0)
         return misuse(t, "--seed: %s", spt_ctx_last_error(t->ctx));
-    return inputs_settings(t, s->objective, s->sampler);
+    return inputs_settings(t, s->space, s->objective, s->sampler);
 }
 
 /* Data, recipe, folds: whatever is wrong shows before a study file is touched. */
@@ -90,7 +90,7 @@ static int prepare(tool *t, session *s)
     if (arg_flag(t, "ensemble") && arg_text(t, "model") == NULL)
         return misuse(t, "--ensemble says what --model writes, which is missing");
     if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0) return fail_library(t);
-    if ((code = sampler_options(t, s)) >= 0 || (code = read_space(t, &s->space)) >= 0 ||
+    if ((code = read_space(t, &s->space)) >= 0 || (code = sampler_options(t, s)) >= 0 ||
         (code = inputs_prep(t, &s->prep)) >= 0 ||
         (code = inputs_read(t, t->operands[0], false, &s->dataset)) >= 0)
         return code;

@@ -112,7 +112,7 @@ static int set_named(tool *t, spt_options *objective)
     return -1;
 }
 
-int inputs_settings(tool *t, spt_options *objective, spt_options *sampler)
+int inputs_settings(tool *t, const spt_space *space, spt_options *objective, spt_options *sampler)
 {
     spt_options *channels = NULL;
     char name[64];
@@ -121,6 +121,9 @@ int inputs_settings(tool *t, spt_options *objective, spt_options *sampler)
     if (code < 0 && spt_channel_options_new(t->ctx, &channels) < 0) code = fail_library(t);
     for (int i = 0; i < t->n_settings && code < 0; i++) {
         code = split(t, t->settings[i], name, sizeof name, &value);
+        if (code < 0 && spt_space_find(space, name) >= 0)
+            code = misuse(t, "--set: '%s' is a parameter of the space '%s', which says its values",
+                          name, spt_space_name(space));
         if (code >= 0 || has_knob(channels, name)) continue; /* inputs_prep() sets those */
         spt_options *o = sampler != NULL && !has_knob(objective, name) && has_knob(sampler, name)
                              ? sampler

@@ -155,8 +155,9 @@ void print_field(void *file, const char *text);
 int inputs_read(tool *t, const char *file, bool keep, spt_dataset **out);
 /* The recipe of the options. */
 int inputs_prep(tool *t, spt_prep **out);
-/* Settings of --set and of the options, spread over those they belong to. `sampler` may be NULL. */
-int inputs_settings(tool *t, spt_options *objective, spt_options *sampler);
+/* Settings of --set and of the options, spread over those they belong to. `sampler` may be NULL.
+ * What the space searches cannot be set. */
+int inputs_settings(tool *t, const spt_space *space, spt_options *objective, spt_options *sampler);
 /* Open the study file to read, and the history of --name. */
 int inputs_history(tool *t, const char *file, spt_store **store, spt_history **history);
 

@@ -30,10 +30,26 @@ def spectune(*args):
     return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, encoding="utf-8", check=True).stdout
 
 
+SPACE = """<?xml version="1.0"?>
+<space name="quick" format="1">
+  <int name="batch_size" low="8" high="64" log="true" default="16"/>
+  <int name="conv_blocks" low="0" high="1" default="1"/>
+  <int name="conv_1_filters" low="2" high="8" step="2" default="4">
+    <when parameter="conv_blocks" op="eq" value="1"/>
+  </int>
+  <int name="fc_blocks" low="1" high="1" default="1"/>
+  <categorical name="fc_1_activation" default="relu"><choice>relu</choice><choice>elu</choice></categorical>
+  <bool name="fc_1_dropout" default="false"/>
+  <float name="learning_rate" low="0.0001" high="0.1" log="true" default="0.001"/>
+</space>
+"""
+
+
 def ours(folder):
     db = folder / "ours.db"
+    (folder / "quick.xml").write_text(SPACE, encoding="utf-8")
     spectune("tune", SOURCE / "examples/data/tecator.csv", "--target", "fat", "--unit", "absorbance", "--folds", 2, "--trials", 4,
-             "--set", "epochs=3", "--quiet", "--study", db, "--name", "fat ä")
+             "--set", "epochs=3", "--space", folder / "quick.xml", "--quiet", "--study", db, "--name", "fat ä")
     told = json.loads(spectune("trials", db, "--json"))["trials"]
     study = optuna.load_study(study_name="fat ä", storage=f"sqlite:///{db}")
     check("Optuna sees the trials", len(study.trials) == 4 and study.direction == optuna.study.StudyDirection.MINIMIZE)
