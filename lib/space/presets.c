@@ -16,6 +16,7 @@ typedef struct {
     range batch_size, epochs;
     range conv_blocks, filters, kernel, stride, pool_size, pool_stride;
     range fc_blocks, units, dropout;
+    int32_t activation; /* default, index in activations[] */
 } preset;
 
 static const preset presets[] = {
@@ -32,6 +33,7 @@ static const preset presets[] = {
         .fc_blocks = {1, 2, 1, false, 1},
         .units = {8, 64, 1, true, 32},
         .dropout = {0.05, 0.4, 0.05, false, 0.1},
+        .activation = 2,
     },
     {
         .name = "shen2021",
@@ -154,7 +156,7 @@ static void add_conv_block(maker *m, const preset *p)
     add_int(m, "stride", &p->stride, NULL);
     add_choice(m, "padding", paddings, LENGTH(paddings), 1, NULL);
     add_bool(m, "batch_norm", false);
-    add_choice(m, "activation", activations, LENGTH(activations), 0, NULL);
+    add_choice(m, "activation", activations, LENGTH(activations), p->activation, NULL);
     add_bool(m, "pool", false);
     add_choice(m, "pool_type", pools, LENGTH(pools), 0, "pool");
     add_int(m, "pool_size", &p->pool_size, "pool");
@@ -167,7 +169,7 @@ static void add_fc_block(maker *m, const preset *p)
 {
     add_int(m, "units", &p->units, NULL);
     add_bool(m, "batch_norm", false);
-    add_choice(m, "activation", activations, LENGTH(activations), 0, NULL);
+    add_choice(m, "activation", activations, LENGTH(activations), p->activation, NULL);
     add_dropout(m, p);
 }
 
