@@ -149,6 +149,23 @@ SPT_API int32_t spt_ctx_set_threads(spt_ctx *ctx, int32_t n);
 /** The number of threads in use, at least 1; SPT_EINVAL for NULL. @threads ctx */
 SPT_API int32_t spt_ctx_threads(const spt_ctx *ctx);
 
+/** The kernels (loops for one instruction set) that computations of this context use: "portable",
+ * "avx2" or "avx512". A new context has the fastest that processor and system support. Static;
+ * NULL for NULL. @threads ctx @since 0.1 */
+SPT_API const char *spt_ctx_kernels(const spt_ctx *ctx);
+
+/** Use other kernels for what starts from now on: a host that wants the same bits on machines of
+ * several kinds chooses those that all of them have. Results are the same to the bit only with the
+ * same kernels (and, for "portable", the same BLIS); between kernels they differ by rounding.
+ * @param name  of spt_kernels_name(); NULL for the fastest
+ * @return SPT_OK, SPT_ENOTFOUND (no such name), SPT_EUNSUPPORTED (not on this machine), SPT_EINVAL
+ * @threads ctx @since 0.1 */
+SPT_API int32_t spt_ctx_set_kernels(spt_ctx *ctx, const char *name);
+
+/** Name of kernels number `index` (from 0, slowest first) that this machine can run; NULL behind
+ * the last and below 0. Static. @threads any @since 0.1 */
+SPT_API const char *spt_kernels_name(int32_t index);
+
 typedef enum {
     SPT_LOG_ERROR = 1,
     SPT_LOG_WARNING = 2,

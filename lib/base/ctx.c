@@ -1,6 +1,7 @@
 #include "ctx.h"
 
 #include "lib/base/build_info.h" /* stands in the build directory */
+#include "cpu.h"
 #include "text.h"
 #include "threads.h"
 
@@ -220,6 +221,7 @@ int32_t spt_ctx_new(const spt_allocator *allocator, spt_ctx **out)
     atomic_init(&ctx->stop, 0);
     ctx->mem = mem;
     ctx->threads = spt__available_threads();
+    ctx->kernels = spt__cpu_best();
     *out = ctx;
     return SPT_OK;
 }

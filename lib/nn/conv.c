@@ -6,10 +6,15 @@
  * window runs from one sample into the next are not outputs; they stand between the samples'
  * outputs and nobody reads them. In the gradient they are set to zero: then the same matrix,
  * transposed, gives the gradient of the weights, and windows that look back over the gradient that
- * of the input. */
+ * of the input.
+ *
+ * Where few filters would leave vectors half empty, `group` neighbouring positions are one row of
+ * the product: windows `group - 1` strides longer, weights that repeat, shifted, with zeros between.
+ * In memory nothing changes, since the outputs of neighbours are neighbours. The last group may
+ * reach beyond the last position, into the room between samples: so a group has at most one
+ * position more than that room. */
 #include "pass.h"
 
-#include "gemm.h"
 #include "../base/text.h"
 
 #include <string.h>
@@ -77,92 +82,283 @@ static int32_t tensors(spt_network *network, int32_t layer, spt__err *e)
                            (spt__tensor){.trainable = true, .n_dims = 1, .dims = {f}}, e);
 }
 
-static void plan(const spt__layer *l, int64_t capacity, int32_t mode, spt__slot *slot,
-                 spt__arena *arena)
+/* ---- products -------------------------------------------------------------------------------- */
+
+static int64_t window_of(const spt__layer *l)
 {
-    (void)capacity;
-    if (!(mode & SPT__TRAIN)) return;
-    slot->work = spt__arena_take(arena, l->kernel * l->in.channels * l->units, sizeof(float));
-    slot->partial = spt__arena_take(arena, l->units, sizeof(float));
-    slot->sums = spt__arena_take(arena, l->units, sizeof(double));
+    return l->kernel * l->in.channels;
+}
+/* Floats from one position's window to the next. */
+static int64_t step_of(const spt__layer *l)
+{
+    return l->stride * l->in.channels;
+}
+/* Positions of n samples that a block computes, in groups. */
+static int64_t groups_of(const spt__layer *l, int64_t n, int64_t group)
+{
+    int64_t positions = (n - 1) * l->pitch + l->out.length;
+    return (positions + group - 1) / group;
+}
+static int64_t grouped_window(const spt__layer *l, int64_t group)
+{
+    return window_of(l) + (group - 1) * step_of(l);
 }
 
-/* All windows of n samples from `first` on. */
-static spt__mat windows_of(const spt__pass *p, int32_t i, int64_t first)
+/* Taps that the input's rows r, r + stride, ... take part in. */
+static int64_t taps_of(const spt__layer *l, int64_t r)
+{
+    return r < l->kernel ? (l->kernel - r + l->stride - 1) / l->stride : 0;
+}
+/* Rows of the matrix that the input's gradient is multiplied with, for remainder r. */
+static int64_t turned_rows(const spt__layer *l, const spt__slot *slot, int64_t r)
+{
+    int64_t taps = taps_of(l, r);
+    return taps > 0 ? (taps + slot->group_back - 1) * l->units : 0;
+}
+static int64_t turned_size(const spt__pass *p, const spt__layer *l, const spt__slot *slot,
+                           int64_t r)
+{
+    int64_t rows = turned_rows(l, slot, r), columns = slot->group_back * l->in.channels;
+    int64_t panels = p->kernels->panel_size(rows, columns);
+    return panels > 0 ? panels : rows * columns;
+}
+
+static spt__product outputs_of(const spt__pass *p, int32_t i, const spt__slot *slot, int64_t first,
+                               int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
-    return (spt__mat){p->x[i] - l->in_layout.lead + first * l->in_layout.stride,
-                      l->stride * l->in.channels, 1};
+    spt__product q = {.m = groups_of(l, n, slot->group),
+                      .n = slot->group * l->units,
+                      .k = grouped_window(l, slot->group),
+                      .a = {NULL, slot->group * step_of(l), 1},
+                      .b = {spt__pass_values(p, l, 0), l->units, 1},
+                      .c_row = slot->group * l->units};
+    if (p->x) {
+        q.a.data = spt__pass_x(p, i, first) - l->in_layout.lead;
+        q.c = spt__pass_x(p, i + 1, first);
+    }
+    return q;
 }
+
+static spt__product weight_gradient(const spt__pass *p, int32_t i, const spt__slot *slot,
+                                    int64_t first, int64_t n)
+{
+    const spt__layer *l = &p->network->layers[i];
+    int64_t width = slot->group * l->units;
+    spt__product q = {.m = grouped_window(l, slot->group),
+                      .n = width,
+                      .k = groups_of(l, n, slot->group),
+                      .a = {NULL, 1, slot->group * step_of(l)},
+                      .b = {NULL, width, 1},
+                      .c_row = width,
+                      .add = first > 0};
+    if (p->x) {
+        q.a.data = spt__pass_x(p, i, first) - l->in_layout.lead;
+        q.b.data = spt__pass_g(p, i + 1, first);
+        q.c = slot->group > 1 ? slot->grouped : spt__pass_gradient(p, l, 0);
+    }
+    return q;
+}
+
+/* ---- planning -------------------------------------------------------------------------------- */
+
+static bool input_is_wanted(const spt__pass *p, int32_t i)
+{
+    return i > p->first || (p->mode & SPT__INPUT_GRADIENT);
+}
+
+static void plan_back(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *arena)
+{
+    const spt__layer *l = &p->network->layers[i];
+    slot->partial = spt__arena_take(arena, spt__wide(l->units), sizeof(float));
+    slot->sums = spt__arena_take(arena, l->units, sizeof(double));
+    if (slot->group > 1)
+        slot->grouped =
+            spt__arena_take(arena, grouped_window(l, slot->group) * slot->group * l->units,
+                            sizeof(float));
+    spt__pass measured = {.network = p->network, .kernels = p->kernels};
+    int64_t block = p->capacity < l->block ? p->capacity : l->block;
+    spt__product q = weight_gradient(&measured, i, slot, 0, block);
+    spt__arena_want(arena, p->kernels->product_work(&q));
+    if (!input_is_wanted(p, i)) return;
+    int64_t room = (l->pitch - l->out.length) + 1, taps = taps_of(l, 0);
+    slot->group_back = 1;
+    if (l->stride == 1)
+        slot->group_back =
+            p->kernels->group(taps * l->units, l->units, l->in.channels, room);
+    int64_t floats = 0;
+    for (int64_t r = 0; r < l->stride; r++) {
+        floats += turned_size(p, l, slot, r);
+        spt__arena_want(arena, turned_rows(l, slot, r) * slot->group_back * l->in.channels);
+    }
+    slot->turned = spt__arena_take(arena, floats, sizeof(float));
+}
+
+static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *arena)
+{
+    const spt__layer *l = &p->network->layers[i];
+    int64_t room = (l->pitch - l->out.length) + 1;
+    slot->group = p->kernels->group(window_of(l), step_of(l), l->units, room);
+    int64_t k = grouped_window(l, slot->group), n = slot->group * l->units;
+    int64_t panels = p->kernels->panel_size(k, n);
+    if (panels > 0) slot->panels = spt__arena_take(arena, panels, sizeof(float));
+    slot->bias = spt__arena_take(arena, n, sizeof(float));
+    if (slot->folded) slot->work = spt__arena_take(arena, 4 * n, sizeof(float));
+    if (slot->group > 1) spt__arena_want(arena, k * n);
+    if (p->mode & SPT__TRAIN) plan_back(p, i, slot, arena);
+}
+
+/* ---- weights, packed ------------------------------------------------------------------------- */
+
+/* The weights of `group` positions side by side; `out` is grouped_window x (group x filters). */
+static void group_weights(const spt__layer *l, const float *weight, int64_t group, float *out)
+{
+    int64_t f = l->units, width = group * f, window = window_of(l);
+    memset(out, 0, (size_t)(grouped_window(l, group) * width) * sizeof *out);
+    for (int64_t q = 0; q < group; q++)
+        for (int64_t k = 0; k < window; k++)
+            memcpy(out + (q * step_of(l) + k) * width + q * f, weight + k * f,
+                   (size_t)f * sizeof *out);
+}
+
+static void prepare_forward(spt__pass *p, int32_t i)
+{
+    const spt__layer *l = &p->network->layers[i];
+    spt__slot *slot = &p->slots[i];
+    int64_t f = l->units, n = slot->group * f, k = grouped_window(l, slot->group);
+    const float *bias = spt__pass_values(p, l, 1), *weight = spt__pass_values(p, l, 0);
+    float *factor = NULL;
+    for (int64_t j = 0; j < n; j++)
+        slot->bias[j] = bias[j % f];
+    if (slot->folded) {
+        float *mean = slot->work, *shift = mean + n, *factors = mean + 2 * n;
+        factor = mean + 3 * n;
+        spt__batch_norm_running(p, i + 1, mean, factors, shift);
+        for (int64_t j = 0; j < n; j++) {
+            factor[j] = factors[j % f];
+            slot->bias[j] = (bias[j % f] - mean[j % f]) * factor[j] + shift[j % f];
+        }
+    }
+    if (!slot->panels) return;
+    if (slot->group > 1) {
+        group_weights(l, weight, slot->group, p->work);
+        weight = p->work;
+    }
+    p->kernels->pack(k, n, (spt__mat){weight, n, 1}, factor, slot->panels);
+}
+
+/* Weights turned round for the rows r, r + stride, ... of the input: output rows look back over
+ * their taps in reverse. */
+static void turn_weights(const spt__pass *p, int32_t i, int64_t r, float *out)
+{
+    const spt__layer *l = &p->network->layers[i];
+    const spt__slot *slot = &p->slots[i];
+    int64_t c = l->in.channels, f = l->units, taps = taps_of(l, r), width = slot->group_back * c;
+    const float *weight = spt__pass_values(p, l, 0);
+    memset(out, 0, (size_t)(turned_rows(l, slot, r) * width) * sizeof *out);
+    for (int64_t q = 0; q < slot->group_back; q++)
+        for (int64_t t = 0; t < taps; t++) {
+            const float *tap = weight + (r + l->stride * (taps - 1 - t)) * c * f;
+            float *to = out + (t + q) * f * width + q * c;
+            for (int64_t a = 0; a < c; a++)
+                for (int64_t b = 0; b < f; b++)
+                    to[b * width + a] = tap[a * f + b];
+        }
+}
+
+static void prepare(spt__pass *p, int32_t i)
+{
+    const spt__layer *l = &p->network->layers[i];
+    spt__slot *slot = &p->slots[i];
+    prepare_forward(p, i);
+    if (!slot->turned) return;
+    int64_t width = slot->group_back * l->in.channels;
+    float *out = slot->turned;
+    for (int64_t r = 0; r < l->stride; r++) {
+        int64_t rows = turned_rows(l, slot, r);
+        if (p->kernels->panel_size(rows, width) > 0) {
+            turn_weights(p, i, r, p->work);
+            p->kernels->pack(rows, width, (spt__mat){p->work, width, 1}, NULL, out);
+        } else {
+            turn_weights(p, i, r, out);
+        }
+        out += turned_size(p, l, slot, r);
+    }
+}
+
+/* ---- forward and back ------------------------------------------------------------------------ */
 
 static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
+    const spt__slot *slot = &p->slots[i];
+    spt__product q = outputs_of(p, i, slot, first, n);
+    q.panels = slot->panels;
+    q.bias = slot->bias;
+    q.activation = slot->activation;
+    return spt__pass_product(p, &q);
+}
+
+static int32_t input_gradient(spt__pass *p, int32_t i, int64_t first, int64_t n)
+{
     const spt__layer *l = &p->network->layers[i];
-    int64_t width = l->kernel * l->in.channels, filters = l->units;
-    int64_t rows = (n - 1) * l->pitch + l->out.length;
-    float *y = p->x[i + 1] + first * l->out_layout.stride;
-    spt__mat weight = {spt__pass_values(p, l, 0), filters, 1};
-    SPT__TRY(spt__pass_gemm(p, rows, filters, width, windows_of(p, i, first), weight, y, filters));
-    const float *bias = spt__pass_values(p, l, 1);
-    for (int64_t s = 0; s < n; s++) {
-        float *row = y + s * l->out_layout.stride;
-        for (int64_t o = 0; o < l->out.length; o++, row += filters) {
-            SPT__EACH_ALONE
-            for (int64_t f = 0; f < filters; f++)
-                row[f] += bias[f];
-        }
+    const spt__slot *slot = &p->slots[i];
+    int64_t c = l->in.channels, f = l->units, group = slot->group_back;
+    const float *g = spt__pass_g(p, i + 1, first), *turned = slot->turned;
+    float *out = spt__pass_g(p, i, first) - l->in_layout.lead;
+    for (int64_t r = 0; r < l->stride; r++) {
+        int64_t taps = taps_of(l, r), k = turned_rows(l, slot, r);
+        spt__product q = {.m = (n * l->pitch + group - 1) / group,
+                          .n = group * c,
+                          .k = k,
+                          .a = {g - (taps > 0 ? taps - 1 : 0) * f, group * f, 1},
+                          .b = {turned, group * c, 1},
+                          .c = out + r * c,
+                          .c_row = group * l->stride * c};
+        if (p->kernels->panel_size(k, group * c) > 0) q.panels = turned;
+        SPT__TRY(spt__pass_product(p, &q));
+        turned += turned_size(p, l, slot, r);
     }
     return SPT_OK;
 }
 
-/* The input's gradient at rows r, r + stride, ...: output rows look back over the taps
- * r, r + stride, ... in reverse, so with the weights turned round it is a product again. */
-static int32_t input_gradient(spt__pass *p, int32_t i, int64_t n, int64_t r)
+static void finish_weights(spt__pass *p, int32_t i)
 {
     const spt__layer *l = &p->network->layers[i];
-    int64_t c = l->in.channels, f = l->units;
-    float *g = p->g[i] - l->in_layout.lead + r * c;
-    int64_t taps = r < l->kernel ? (l->kernel - r + l->stride - 1) / l->stride : 0;
-    const float *weight = spt__pass_values(p, l, 0);
-    float *turned = p->slots[i].work;
-    for (int64_t t = 0; t < taps; t++) {
-        const float *tap = weight + (r + l->stride * (taps - 1 - t)) * c * f;
-        for (int64_t a = 0; a < c; a++)
-            for (int64_t b = 0; b < f; b++)
-                turned[(t * f + b) * c + a] = tap[a * f + b];
-    }
-    spt__mat back = {p->g[i + 1] - (taps > 0 ? taps - 1 : 0) * f, f, 1};
-    return spt__gemm(n * l->pitch, c, taps * f, back, (spt__mat){turned, c, 1}, false, g,
-                     l->stride * c);
+    const spt__slot *slot = &p->slots[i];
+    int64_t f = l->units, width = slot->group * f, window = window_of(l);
+    float *bias = spt__pass_gradient(p, l, 1), *weight = spt__pass_gradient(p, l, 0);
+    for (int64_t j = 0; j < f; j++)
+        bias[j] = (float)slot->sums[j];
+    for (int64_t k = 0; slot->group > 1 && k < window; k++)
+        for (int64_t j = 0; j < f; j++) {
+            float sum = 0.0F;
+            for (int64_t q = 0; q < slot->group; q++)
+                sum += slot->grouped[(q * step_of(l) + k) * width + q * f + j];
+            weight[k * f + j] = sum;
+        }
 }
 
-static int32_t backward(spt__pass *p, int32_t i, int64_t n)
+static int32_t backward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
-    int64_t width = l->kernel * l->in.channels, filters = l->units;
-    float *g = p->g[i + 1];
+    int64_t filters = l->units, stride = l->out_layout.stride;
+    spt__slot *slot = &p->slots[i];
+    float *g = spt__pass_g(p, i + 1, first);
+    /* Between the samples and in front of them: windows that look back end there. */
     int64_t gap = (l->pitch - l->out.length) * filters;
     for (int64_t s = 0; gap > 0 && s < n; s++)
-        memset(g + s * l->out_layout.stride + l->out.length * filters, 0, (size_t)gap * sizeof *g);
+        memset(g + s * stride + l->out.length * filters, 0, (size_t)gap * sizeof *g);
+    int64_t look_back = taps_of(l, 0) - 1;
+    if (look_back > 0)
+        memset(g - look_back * filters, 0, (size_t)(look_back * filters) * sizeof *g);
 
-    spt__slot *slot = &p->slots[i];
-    spt__channel_sums(g, l->out_layout.stride, n, l->out.length, filters, slot->partial,
-                      slot->sums);
-    float *bias = spt__pass_gradient(p, l, 1);
-    for (int64_t f = 0; f < filters; f++)
-        bias[f] = (float)slot->sums[f];
-
-    spt__mat windows = windows_of(p, i, 0);
-    spt__mat turned = {windows.data, windows.col, windows.row};
-    int64_t rows = (n - 1) * l->pitch + l->out.length;
-    SPT__TRY(spt__gemm(width, filters, rows, turned, (spt__mat){g, filters, 1}, false,
-                       spt__pass_gradient(p, l, 0), filters));
-    if (!p->g[i]) return SPT_OK;
-    int64_t look_back = (l->kernel + l->stride - 1) / l->stride - 1;
-    memset(g - look_back * filters, 0, (size_t)(look_back * filters) * sizeof *g);
-    for (int64_t r = 0; r < l->stride; r++)
-        SPT__TRY(input_gradient(p, i, n, r));
-    return SPT_OK;
+    for (int64_t f = 0; first == 0 && f < filters; f++)
+        slot->sums[f] = 0.0;
+    p->kernels->sums(g, (spt__rows){n, l->out.length, filters, stride}, slot->partial, slot->sums);
+    spt__product q = weight_gradient(p, i, slot, first, n);
+    SPT__TRY(spt__pass_product(p, &q));
+    if (first + n == p->rows) finish_weights(p, i);
+    return p->g[i] ? input_gradient(p, i, first, n) : SPT_OK;
 }
 
 static void words(const spt__layer *l, char *out, size_t capacity)
@@ -174,9 +370,11 @@ static void words(const spt__layer *l, char *out, size_t capacity)
 
 const spt__layer_kind spt__kind_conv = {
     .name = "conv",
+    .epilogue = true,
     .shape = shape,
     .tensors = tensors,
     .plan = plan,
+    .prepare = prepare,
     .forward = forward,
     .backward = backward,
     .words = words,

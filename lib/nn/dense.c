@@ -1,7 +1,6 @@
 /* Dense layers: every input, whatever its shape, to every unit. */
 #include "pass.h"
 
-#include "gemm.h"
 #include "../base/text.h"
 
 static const int64_t max_units = 65536;
@@ -31,49 +30,126 @@ static int32_t tensors(spt_network *network, int32_t layer, spt__err *e)
                            (spt__tensor){.trainable = true, .n_dims = 1, .dims = {units}}, e);
 }
 
-static void plan(const spt__layer *l, int64_t capacity, int32_t mode, spt__slot *slot,
-                 spt__arena *arena)
+/* ---- products -------------------------------------------------------------------------------- */
+
+static spt__product outputs_of(const spt__pass *p, int32_t i, int64_t n)
 {
-    (void)capacity;
-    if (!(mode & SPT__TRAIN)) return;
-    slot->partial = spt__arena_take(arena, l->units, sizeof(float));
-    slot->sums = spt__arena_take(arena, l->units, sizeof(double));
+    const spt__layer *l = &p->network->layers[i];
+    return (spt__product){.m = n,
+                          .n = l->units,
+                          .k = spt__shape_size(l->in),
+                          .a = {NULL, l->in_layout.stride, 1},
+                          .b = {spt__pass_values(p, l, 0), l->units, 1},
+                          .c_row = l->out_layout.stride};
+}
+
+static spt__product weight_gradient(const spt__pass *p, int32_t i, int64_t n)
+{
+    const spt__layer *l = &p->network->layers[i];
+    return (spt__product){.m = spt__shape_size(l->in),
+                          .n = l->units,
+                          .k = n,
+                          .a = {NULL, 1, l->in_layout.stride},
+                          .b = {NULL, l->out_layout.stride, 1},
+                          .c_row = l->units};
+}
+
+static spt__product input_gradient(const spt__pass *p, int32_t i, const spt__slot *slot, int64_t n)
+{
+    const spt__layer *l = &p->network->layers[i];
+    return (spt__product){.m = n,
+                          .n = spt__shape_size(l->in),
+                          .k = l->units,
+                          .a = {NULL, l->out_layout.stride, 1},
+                          .b = {spt__pass_values(p, l, 0), 1, l->units},
+                          .c_row = l->in_layout.stride,
+                          .gate = slot->gate};
+}
+
+static bool input_is_wanted(const spt__pass *p, int32_t i)
+{
+    return i > p->first || (p->mode & SPT__INPUT_GRADIENT);
+}
+
+static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *arena)
+{
+    const spt__layer *l = &p->network->layers[i];
+    int64_t inputs = spt__shape_size(l->in), units = l->units;
+    int64_t panels = p->kernels->panel_size(inputs, units);
+    if (panels > 0) slot->panels = spt__arena_take(arena, panels, sizeof(float));
+    slot->bias = spt__arena_take(arena, units, sizeof(float));
+    if (slot->folded) slot->work = spt__arena_take(arena, 3 * units, sizeof(float));
+    if (!(p->mode & SPT__TRAIN)) return;
+    slot->partial = spt__arena_take(arena, spt__wide(units), sizeof(float));
+    slot->sums = spt__arena_take(arena, units, sizeof(double));
+    spt__product q = weight_gradient(p, i, p->capacity);
+    spt__arena_want(arena, p->kernels->product_work(&q));
+    if (!input_is_wanted(p, i)) return;
+    panels = p->kernels->panel_size(units, inputs);
+    if (panels > 0) slot->turned = spt__arena_take(arena, panels, sizeof(float));
+    q = input_gradient(p, i, slot, p->capacity);
+    if (panels > 0) q.panels = p->network->values; /* some address: they will be packed */
+    spt__arena_want(arena, p->kernels->product_work(&q));
+}
+
+static void prepare(spt__pass *p, int32_t i)
+{
+    const spt__layer *l = &p->network->layers[i];
+    spt__slot *slot = &p->slots[i];
+    int64_t inputs = spt__shape_size(l->in), units = l->units;
+    const float *bias = spt__pass_values(p, l, 1), *factor = NULL;
+    spt__mat weight = {spt__pass_values(p, l, 0), units, 1};
+    for (int64_t u = 0; u < units; u++)
+        slot->bias[u] = bias[u];
+    if (slot->folded) {
+        float *mean = slot->work, *shift = mean + 2 * units;
+        factor = mean + units;
+        spt__batch_norm_running(p, i + 1, mean, mean + units, shift);
+        for (int64_t u = 0; u < units; u++)
+            slot->bias[u] = (bias[u] - mean[u]) * factor[u] + shift[u];
+    }
+    if (slot->panels) p->kernels->pack(inputs, units, weight, factor, slot->panels);
+    if (slot->turned)
+        p->kernels->pack(units, inputs, (spt__mat){weight.data, 1, units}, NULL, slot->turned);
 }
 
 static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
-    const spt__layer *l = &p->network->layers[i];
-    int64_t units = l->units, y_row = l->out_layout.stride;
-    float *y = p->x[i + 1] + first * y_row;
-    spt__mat x = {p->x[i] + first * l->in_layout.stride, l->in_layout.stride, 1};
-    spt__mat weight = {spt__pass_values(p, l, 0), units, 1};
-    SPT__TRY(spt__pass_gemm(p, n, units, spt__shape_size(l->in), x, weight, y, y_row));
-    const float *bias = spt__pass_values(p, l, 1);
-    for (int64_t s = 0; s < n; s++)
-        for (int64_t u = 0; u < units; u++)
-            y[s * y_row + u] += bias[u];
-    return SPT_OK;
+    const spt__slot *slot = &p->slots[i];
+    spt__product q = outputs_of(p, i, n);
+    q.a.data = spt__pass_x(p, i, first);
+    q.c = spt__pass_x(p, i + 1, first);
+    q.panels = slot->panels;
+    q.bias = slot->bias;
+    q.activation = slot->activation;
+    return spt__pass_product(p, &q);
 }
 
-static int32_t backward(spt__pass *p, int32_t i, int64_t n)
+static int32_t backward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
-    int64_t units = l->units, inputs = spt__shape_size(l->in);
-    const float *g = p->g[i + 1];
-    int64_t g_row = l->out_layout.stride;
+    int64_t units = l->units;
+    const float *g = spt__pass_g(p, i + 1, first);
     spt__slot *slot = &p->slots[i];
-    spt__channel_sums(g, g_row, n, 1, units, slot->partial, slot->sums);
+    for (int64_t u = 0; u < units; u++)
+        slot->sums[u] = 0.0;
+    p->kernels->sums(g, (spt__rows){n, 1, units, l->out_layout.stride}, slot->partial, slot->sums);
     float *bias = spt__pass_gradient(p, l, 1);
     for (int64_t u = 0; u < units; u++)
         bias[u] = (float)slot->sums[u];
 
-    spt__mat x_turned = {p->x[i], 1, l->in_layout.stride};
-    SPT__TRY(spt__gemm(inputs, units, n, x_turned, (spt__mat){g, g_row, 1}, false,
-                       spt__pass_gradient(p, l, 0), units));
+    spt__product q = weight_gradient(p, i, n);
+    q.a.data = spt__pass_x(p, i, first);
+    q.b.data = g;
+    q.c = spt__pass_gradient(p, l, 0);
+    SPT__TRY(spt__pass_product(p, &q));
     if (!p->g[i]) return SPT_OK;
-    spt__mat weight_turned = {spt__pass_values(p, l, 0), 1, units};
-    return spt__gemm(n, inputs, units, (spt__mat){g, g_row, 1}, weight_turned, false, p->g[i],
-                     l->in_layout.stride);
+    /* With a gate the gradient takes the place of the input, which nobody reads any more. */
+    q = input_gradient(p, i, slot, n);
+    q.a.data = g;
+    q.panels = slot->turned;
+    q.c = spt__pass_g(p, i, first);
+    return spt__pass_product(p, &q);
 }
 
 static void words(const spt__layer *l, char *out, size_t capacity)
@@ -84,9 +160,11 @@ static void words(const spt__layer *l, char *out, size_t capacity)
 const spt__layer_kind spt__kind_dense = {
     .name = "dense",
     .dense = true,
+    .epilogue = true,
     .shape = shape,
     .tensors = tensors,
     .plan = plan,
+    .prepare = prepare,
     .forward = forward,
     .backward = backward,
     .words = words,

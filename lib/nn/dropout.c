@@ -24,11 +24,11 @@ static int64_t blocks_per_sample(const spt__layer *l)
     return (spt__shape_size(l->in) + AT_ONCE - 1) / AT_ONCE;
 }
 
-static void plan(const spt__layer *l, int64_t capacity, int32_t mode, spt__slot *slot,
-                 spt__arena *arena)
+static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *arena)
 {
-    if (mode & SPT__TRAIN)
-        slot->mask = spt__arena_take(arena, capacity * blocks_per_sample(l) * AT_ONCE, 1);
+    if (p->mode & SPT__TRAIN)
+        slot->mask = spt__arena_take(
+            arena, p->capacity * blocks_per_sample(&p->network->layers[i]) * AT_ONCE, 1);
 }
 
 /* The mask of a sample is a function of seed, trial, fold, step, layer and place in the batch. */
@@ -41,22 +41,8 @@ static void draw(const spt__pass *p, int32_t i, int64_t first, int64_t n)
     spt__rng_init(&r, p->stream.seed, SPT__RNG_DROPOUT,
                   (uint64_t)p->stream.trial << 32 | (uint64_t)p->step,
                   (uint64_t)p->stream.fold << 16 | (uint64_t)i);
-    for (int64_t b = first * blocks; b < (first + n) * blocks; b++) {
-        uint32_t counter[4] = {(uint32_t)b, r.counter[1], r.counter[2], r.counter[3]}, word[4];
-        spt__philox(r.key, counter, word);
-        uint8_t *mask = p->slots[i].mask + b * AT_ONCE;
-        for (int k = 0; k < 4; k++) {
-            mask[2 * k] = (word[k] & 0xffffU) >= limit;
-            mask[2 * k + 1] = word[k] >> 16 >= limit;
-        }
-    }
-}
-
-static void apply(const uint8_t *mask, float scale, const float *x, float *y, int64_t n)
-{
-    SPT__EACH_ALONE
-    for (int64_t j = 0; j < n; j++)
-        y[j] = x[j] * ((float)mask[j] * scale);
+    p->kernels->draw_mask(r.key, r.counter + 1, (uint32_t)(first * blocks), n * blocks, limit,
+                          p->slots[i].mask + first * blocks * AT_ONCE);
 }
 
 static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
@@ -64,29 +50,29 @@ static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
     const spt__layer *l = &p->network->layers[i];
     int64_t size = spt__shape_size(l->in), row = blocks_per_sample(l) * AT_ONCE;
     bool train = p->mode & SPT__TRAIN;
-    if (!train && l->output_in_place) return SPT_OK;
+    if (!train && p->x[i] == p->x[i + 1]) return SPT_OK;
     if (train) draw(p, i, first, n);
     float scale = (float)(1.0 / (1.0 - l->share));
     for (int64_t s = first; s < first + n; s++) {
-        const float *x = p->x[i] + s * l->in_layout.stride;
-        float *y = p->x[i + 1] + s * l->out_layout.stride;
+        const float *x = spt__pass_x(p, i, s);
+        float *y = spt__pass_x(p, i + 1, s);
         if (train)
-            apply(p->slots[i].mask + s * row, scale, x, y, size);
+            p->kernels->apply_mask(p->slots[i].mask + s * row, scale, x, y, size);
         else
             memcpy(y, x, (size_t)size * sizeof *y);
     }
     return SPT_OK;
 }
 
-static int32_t backward(spt__pass *p, int32_t i, int64_t n)
+static int32_t backward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
     if (!p->g[i]) return SPT_OK;
     int64_t row = blocks_per_sample(l) * AT_ONCE;
     float scale = (float)(1.0 / (1.0 - l->share));
-    for (int64_t s = 0; s < n; s++)
-        apply(p->slots[i].mask + s * row, scale, p->g[i + 1] + s * l->out_layout.stride,
-              p->g[i] + s * l->in_layout.stride, spt__shape_size(l->in));
+    for (int64_t s = first; s < first + n; s++)
+        p->kernels->apply_mask(p->slots[i].mask + s * row, scale, spt__pass_g(p, i + 1, s),
+                               spt__pass_g(p, i, s), spt__shape_size(l->in));
     return SPT_OK;
 }
 

@@ -223,8 +223,10 @@ int32_t spt__network_fit(spt_network *network, const spt__fit *fit, spt_training
     l.now.loss = l.now.watched = NAN;
     int32_t status = prepare(&l, e);
     if (status == SPT_OK) status = run(&l, e);
-    if (l.best_values && l.now.best > 0)
+    if (l.best_values && l.now.best > 0) {
         memcpy(network->values, l.best_values, (size_t)network->n_values * sizeof *l.best_values);
+        spt__network_changed(network);
+    }
     spt_training_report ours;
     spt_record_init(&ours, sizeof ours);
     ours.epochs = l.now.epoch;

@@ -263,6 +263,7 @@ static double initial_deviation(const spt_network *network, const spt__tensor *t
 
 void spt__network_init(spt_network *network, const spt__stream *stream)
 {
+    spt__network_changed(network);
     for (int32_t i = 0; i < network->n_tensors; i++) {
         const spt__tensor *t = &network->tensors[i];
         float *values = network->values + t->offset;

@@ -52,24 +52,34 @@ typedef struct spt__tensor {
     int64_t offset; /* in spt_network.values */
 } spt__tensor;
 
-/* One kind of layer. A new kind is one file with such a record and its line in network.c. */
+/* One kind of layer. A new kind is one file with such a record and its line in network.c.
+ *
+ * A batch goes through in blocks of samples: `first` and `n` name one. A layer that needs the whole
+ * batch (batch normalisation in training) gathers block by block while the layers before it run, and
+ * settles when all blocks have passed; its own forward comes then. Backward likewise. */
 typedef struct spt__layer_kind {
-    const char *name;   /* "conv": of layers and tensors */
-    bool hidden;        /* added by the library, not shown */
-    bool elementwise;   /* output has the input's shape, and may stand where the input stood */
-    bool dense;         /* one product for the whole batch is better than one per block */
-    bool batch_coupled; /* needs the whole batch in training */
+    const char *name; /* "conv": of layers and tensors */
+    bool hidden;      /* added by the library, not shown */
+    bool elementwise; /* output has the input's shape, and may stand where the input stood */
+    bool dense;       /* one product for the whole batch is better than one per block */
+    bool epilogue;    /* an activation behind it can be applied with it */
     /* Check the settings against l->in and work out l->out (and what else the layer derives). */
     int32_t (*shape)(spt__layer *l, spt__err *e);
     /* Declare the tensors through spt__add_tensor; NULL if there are none. */
     int32_t (*tensors)(spt_network *network, int32_t layer, spt__err *e);
-    /* Take from the arena what the layer keeps between forward and backward; NULL if nothing. */
-    void (*plan)(const spt__layer *l, int64_t capacity, int32_t mode, spt__slot *slot,
-                 spt__arena *arena);
-    /* Samples first .. first + n - 1 of layer i. */
+    /* Take from the arena what the layer keeps, and name the room its products want; NULL if
+     * nothing. */
+    void (*plan)(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *arena);
+    /* The network's values have changed: pack weights. NULL if there is nothing to do. */
+    void (*prepare)(spt__pass *p, int32_t i);
     int32_t (*forward)(spt__pass *p, int32_t i, int64_t first, int64_t n);
     /* From the gradient of the output: of the weights, and of the input if p->g[i] is there. */
-    int32_t (*backward)(spt__pass *p, int32_t i, int64_t n);
+    int32_t (*backward)(spt__pass *p, int32_t i, int64_t first, int64_t n);
+    /* All four or none. */
+    void (*gather)(spt__pass *p, int32_t i, int64_t first, int64_t n);
+    void (*settle)(spt__pass *p, int32_t i);
+    void (*gather_back)(spt__pass *p, int32_t i, int64_t first, int64_t n);
+    void (*settle_back)(spt__pass *p, int32_t i);
     /* May the output take the input's place? Not when the layer before still reads its output, and
      * backward must not read its own input then. NULL: never, never. */
     bool (*in_place)(const spt__layer *l);
@@ -114,6 +124,7 @@ struct spt_network {
     float *values;
     int64_t n_trainable, n_values; /* with the gaps, which stay zero */
     int64_t weights;               /* trainable, without */
+    uint64_t version;              /* of the values; moves when they change */
     spt__pass *predictor;          /* of spt_network_predict() */
 };
 
@@ -123,6 +134,12 @@ typedef struct spt__stream {
     int64_t trial;
     int32_t fold;
 } spt__stream;
+
+/* Whoever writes to `values` says so: passes keep the weights packed. */
+static inline void spt__network_changed(spt_network *network)
+{
+    network->version++;
+}
 
 void spt__network_unref(spt_network *network);
 int32_t spt__add_tensor(spt_network *network, int32_t layer, const char *role, spt__tensor tensor,

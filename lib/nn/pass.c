@@ -70,6 +70,126 @@ void spt__network_plan(spt_network *network)
     }
 }
 
+/* ---- what is done together ------------------------------------------------------------------- */
+
+static bool trains(const spt__pass *p)
+{
+    return p->mode & SPT__TRAIN;
+}
+
+/* Layer i waits for the whole batch before its forward and before its backward. */
+static bool couples(const spt__pass *p, int32_t i)
+{
+    return trains(p) && p->network->layers[i].kind->gather;
+}
+
+/* The output of layer i stands where its input stood. */
+static bool in_place(const spt__pass *p, int32_t i)
+{
+    const spt__layer *l = &p->network->layers[i];
+    return l->output_in_place || (!trains(p) && l->kind == &spt__kind_batch_norm &&
+                                  same_layout(l->in_layout, l->out_layout));
+}
+
+/* In prediction a batch normalisation behind a product becomes part of its weights, where these
+ * are packed anyway. */
+static bool folded(const spt__pass *p, int32_t i)
+{
+    const spt__layer *l = &p->network->layers[i];
+    return !trains(p) && (l->kind == &spt__kind_conv || l->kind == &spt__kind_dense) &&
+           i + 1 < p->network->n_layers && l[1].kind == &spt__kind_batch_norm &&
+           in_place(p, i + 1) && p->kernels->panel_size(1, 1) > 0;
+}
+
+/* The layer that applies activation i with its own work; -1: nobody. */
+static int32_t applied_by(const spt__pass *p, int32_t i)
+{
+    const spt__layer *layers = p->network->layers;
+    if (i < 1 || layers[i].kind != &spt__kind_activation || !in_place(p, i)) return -1;
+    if (i >= 2 && folded(p, i - 2)) return i - 2;
+    return layers[i - 1].kind->epilogue ? i - 1 : -1;
+}
+
+/* The gradient of a dense layer's input may take the place of the input, if nobody reads that as
+ * the output of the layers before any more: but for one activation, whose derivative is then taken
+ * on the way. */
+static bool takes_place_of_input(const spt__pass *p, int32_t i)
+{
+    const spt__layer *layers = p->network->layers;
+    if (layers[i].kind != &spt__kind_dense) return false;
+    for (int32_t j = i - 1; j >= 0; j--) {
+        bool stays = in_place(p, j), activates = layers[j].kind == &spt__kind_activation;
+        if (activates && layers[j].type != SPT_ACTIVATION_SWISH && (j < i - 1 || !stays))
+            return false;
+        if (!stays) return true;
+    }
+    return false;
+}
+
+static int32_t gate_of(const spt__pass *p, int32_t i)
+{
+    if (!trains(p) || !takes_place_of_input(p, i)) return 0;
+    const spt__layer *before = &p->network->layers[i - 1];
+    bool has_gate = before->kind == &spt__kind_activation && before->type != SPT_ACTIVATION_SWISH;
+    return has_gate ? before->type : 0;
+}
+
+static spt__slot slot_of(const spt__pass *p, int32_t i)
+{
+    const spt_network *network = p->network;
+    spt__slot slot = {.group = 1, .group_back = 1};
+    slot.folded = folded(p, i);
+    slot.gate = gate_of(p, i);
+    slot.done = applied_by(p, i) >= 0 || (i > 0 && folded(p, i - 1));
+    slot.done_back = i + 1 < network->n_layers && gate_of(p, i + 1) > 0;
+    int32_t next = i + 1 + slot.folded;
+    if (next < network->n_layers && applied_by(p, next) == i)
+        slot.activation = network->layers[next].type;
+    return slot;
+}
+
+/* ---- runs: layers that a block of samples goes through at once ------------------------------- */
+
+static bool starts_run(const spt__pass *p, int32_t i)
+{
+    const spt__layer *layers = p->network->layers;
+    return i == 0 || couples(p, i) || layers[i].kind->dense || layers[i - 1].kind->dense;
+}
+
+static int32_t run_end(const spt__pass *p, int32_t start)
+{
+    int32_t end = start + 1;
+    while (end < p->network->n_layers && !starts_run(p, end))
+        end++;
+    return end;
+}
+
+static int32_t run_start(const spt__pass *p, int32_t i)
+{
+    while (!starts_run(p, i))
+        i--;
+    return i;
+}
+
+static int64_t run_block(const spt__pass *p, int32_t start, int64_t n)
+{
+    int64_t block = n;
+    for (int32_t i = start, end = run_end(p, start); i < end; i++) {
+        const spt__layer *l = &p->network->layers[i];
+        if (l->kind->dense) return n;
+        if (l->block < block) block = l->block;
+    }
+    return block;
+}
+
+/* The boundary below which the run works backward: a coupled layer at the start of a run does its
+ * own backward with the run below. */
+static int32_t run_top(const spt__pass *p, int32_t start)
+{
+    int32_t end = run_end(p, start);
+    return end < p->network->n_layers && couples(p, end) ? end + 1 : end;
+}
+
 /* ---- buffers --------------------------------------------------------------------------------- */
 
 void *spt__arena_take(spt__arena *arena, int64_t count, size_t size)
@@ -80,50 +200,111 @@ void *spt__arena_take(spt__arena *arena, int64_t count, size_t size)
     return piece;
 }
 
-static spt__layout boundary_layout(const spt_network *network, int32_t i)
+void spt__arena_want(spt__arena *arena, int64_t floats)
 {
-    if (i < network->n_layers) return network->layers[i].in_layout;
-    return network->layers[i - 1].out_layout;
+    if (floats > arena->work) arena->work = floats;
 }
 
-static int64_t boundary_floats(const spt_network *network, int32_t i, int64_t capacity)
-{
-    spt__layout layout = boundary_layout(network, i);
-    return layout.lead + capacity * layout.stride;
-}
+/* Room round the samples of any buffer: windows that look back from the first sample end in zeros
+ * in front of it; windows of the last group of positions reach beyond the last sample. */
+typedef struct room {
+    int64_t front, behind;
+} room;
 
-/* Zeros in front of the first gradient of a convolution's output: windows that look back from the
- * first sample end there. */
-static int64_t gradient_front(const spt_network *network)
+static room room_of(const spt_network *network)
 {
-    int64_t front = 0;
+    room r = {0, 0};
     for (int32_t i = 0; i < network->n_layers; i++) {
         const spt__layer *l = &network->layers[i];
         if (l->kind != &spt__kind_conv) continue;
-        int64_t taps = (l->kernel + l->stride - 1) / l->stride;
-        if ((taps - 1) * l->units > front) front = (taps - 1) * l->units;
+        int64_t front = (l->kernel + l->stride - 1) / l->stride * l->units;
+        int64_t behind = l->kernel * (l->in.channels + l->units);
+        if (front > r.front) r.front = front;
+        if (behind > r.behind) r.behind = behind;
     }
-    return (front + LINE - 1) / LINE * LINE;
+    r.front = (r.front + LINE - 1) / LINE * LINE;
+    return r;
 }
 
-/* Two buffers take turns; layers that work in place stay in theirs. */
+static int64_t boundary_floats(const spt_network *network, int32_t i, int64_t samples)
+{
+    spt__layout layout = spt__boundary_layout(network, i);
+    room r = room_of(network);
+    return r.front + layout.lead + samples * layout.stride + r.behind;
+}
+
+static void plan_values(spt__pass *p, spt__arena *arena)
+{
+    const spt_network *network = p->network;
+    int64_t front = room_of(network).front;
+    for (int32_t i = 0; i <= network->n_layers; i++) {
+        if (i > 0 && in_place(p, i - 1)) {
+            if (arena->base) p->x[i] = p->x[i - 1];
+            continue;
+        }
+        float *x = spt__arena_take(arena, boundary_floats(network, i, p->capacity), sizeof *x);
+        if (arena->base) p->x[i] = x + front + spt__boundary_layout(network, i).lead;
+    }
+}
+
+/* Boundaries whose gradients stand in one place: from i down to the number returned. */
+static int32_t place_end(const spt__pass *p, int32_t i, int32_t last)
+{
+    while (i > last && p->network->layers[i - 1].gradient_in_place)
+        i--;
+    return i;
+}
+
+/* The run whose layers write the gradient at boundary i. */
+static int32_t run_writing(const spt__pass *p, int32_t i)
+{
+    int32_t start = run_start(p, i);
+    return start == i && i > 0 && couples(p, i) ? run_start(p, i - 1) : start;
+}
+
+/* One of the boundaries is where a run hands its gradient to the one below (run_top). */
+static bool crosses_runs(const spt__pass *p, int32_t from, int32_t to)
+{
+    if (from == p->network->n_layers || to == 0) return true;
+    for (int32_t i = from; i >= to; i--)
+        if ((starts_run(p, i) && !couples(p, i)) || couples(p, i - 1)) return true;
+    return false;
+}
+
+/* What passes from one run to the next is there for the whole batch, the rest for a block. Of each
+ * sort two buffers take turns, since only neighbours are needed at a time. Twice through: first for
+ * the sizes. */
 static void plan_gradients(spt__pass *p, spt__arena *arena)
 {
     const spt_network *network = p->network;
-    int64_t front = gradient_front(network), floats = 0;
+    int64_t front = room_of(network).front, floats[2][2] = {{0}};
+    float *buffers[2][2] = {{NULL}};
     int32_t last = p->mode & SPT__INPUT_GRADIENT ? 0 : p->first + 1;
-    for (int32_t i = last; i <= network->n_layers; i++) {
-        int64_t wanted = boundary_floats(network, i, p->capacity);
-        if (wanted > floats) floats = wanted;
-    }
-    float *buffers[2];
-    for (int k = 0; k < 2; k++)
-        buffers[k] = spt__arena_take(arena, front + floats, sizeof(float));
-    if (!arena->base) return;
-    int turn = 0;
-    for (int32_t i = network->n_layers; i >= last; i--) {
-        if (i < network->n_layers && !network->layers[i].gradient_in_place) turn = 1 - turn;
-        p->g[i] = buffers[turn] + front + boundary_layout(network, i).lead;
+    for (int round = 0; round < 2; round++) {
+        int turn[2] = {0, 0};
+        for (int32_t i = network->n_layers; i >= last;) {
+            int32_t end = place_end(p, i, last);
+            bool held = crosses_runs(p, i, end);
+            bool in_x = i < network->n_layers && takes_place_of_input(p, i);
+            int which = turn[held];
+            for (int32_t k = i; k >= end; k--) {
+                int64_t samples =
+                    held ? p->capacity : run_block(p, run_writing(p, k), p->capacity);
+                int64_t wanted = boundary_floats(network, k, samples);
+                if (round == 0 && !in_x && wanted > floats[held][which])
+                    floats[held][which] = wanted;
+                if (round == 0 || !arena->base) continue;
+                float *buffer = in_x ? NULL : buffers[held][which] + front;
+                p->held[k] = held;
+                p->g[k] = in_x ? p->x[i] : buffer + spt__boundary_layout(network, k).lead;
+            }
+            if (!in_x) turn[held] = 1 - which;
+            i = end - 1;
+        }
+        for (int k = 0; round == 0 && k < 4; k++)
+            if (floats[k / 2][k % 2] > 0)
+                buffers[k / 2][k % 2] =
+                    spt__arena_take(arena, floats[k / 2][k % 2], sizeof(float));
     }
 }
 
@@ -133,35 +314,38 @@ static void plan_pass(spt__pass *p, spt__arena *arena)
     int32_t n = network->n_layers;
     p->x = spt__arena_take(arena, n + 1, sizeof *p->x);
     p->g = spt__arena_take(arena, n + 1, sizeof *p->g);
+    p->g_first = spt__arena_take(arena, n + 1, sizeof *p->g_first);
+    p->held = spt__arena_take(arena, n + 1, sizeof *p->held);
     p->slots = spt__arena_take(arena, n, sizeof *p->slots);
-    for (int32_t i = 0; i <= n; i++) {
-        if (i > 0 && network->layers[i - 1].output_in_place) {
-            if (arena->base) p->x[i] = p->x[i - 1];
-            continue;
-        }
-        float *x = spt__arena_take(arena, boundary_floats(network, i, p->capacity), sizeof *x);
-        if (arena->base) p->x[i] = x + boundary_layout(network, i).lead;
-    }
+    plan_values(p, arena);
     for (int32_t i = 0; i < n; i++) {
-        const spt__layer *l = &network->layers[i];
-        spt__slot measured = {0};
-        if (l->kind->plan)
-            l->kind->plan(l, p->capacity, p->mode, arena->base ? &p->slots[i] : &measured, arena);
+        spt__slot slot = slot_of(p, i);
+        if (network->layers[i].kind->plan) network->layers[i].kind->plan(p, i, &slot, arena);
+        if (arena->base) p->slots[i] = slot;
     }
-    p->first = 0;
-    if (!(p->mode & SPT__INPUT_GRADIENT))
-        while (network->layers[p->first].tensor < 0) /* the output layer has some */
-            p->first++;
-    if (p->mode & SPT__TRAIN) {
+    if (trains(p)) {
         p->gradient = spt__arena_take(arena, network->n_trainable, sizeof *p->gradient);
         plan_gradients(p, arena);
     }
+    p->work = spt__arena_take(arena, arena->work, sizeof *p->work);
+}
+
+static spt__pass pass_for(const spt_network *network, int64_t capacity, int32_t mode)
+{
+    spt__pass p = {.network = network,
+                   .kernels = spt__kernels_table[network->ctx->kernels],
+                   .capacity = capacity,
+                   .mode = mode};
+    if (!(mode & SPT__INPUT_GRADIENT))
+        while (network->layers[p.first].tensor < 0) /* the output layer has some */
+            p.first++;
+    return p;
 }
 
 int64_t spt__pass_bytes(const spt_network *network, int64_t capacity, int32_t mode)
 {
-    spt__pass p = {.network = network, .capacity = capacity, .mode = mode};
-    spt__arena arena = {NULL, 0};
+    spt__pass p = pass_for(network, capacity, mode);
+    spt__arena arena = {NULL, 0, 0};
     plan_pass(&p, &arena);
     return (int64_t)(sizeof p + arena.used);
 }
@@ -173,10 +357,8 @@ int32_t spt__pass_new(const spt_network *network, int64_t capacity, int32_t mode
     spt_ctx *ctx = network->ctx;
     spt__pass *p = spt__calloc(ctx, 1, sizeof *p);
     if (!p) return spt__nomem(e);
-    p->network = network;
-    p->capacity = capacity;
-    p->mode = mode;
-    spt__arena arena = {NULL, 0};
+    *p = pass_for(network, capacity, mode);
+    spt__arena arena = {NULL, 0, 0};
     plan_pass(p, &arena);
     /* Zeroed: the room between samples stays zero where only samples are written. */
     p->memory = spt__calloc_aligned(ctx, arena.used, 1);
@@ -184,7 +366,7 @@ int32_t spt__pass_new(const spt_network *network, int64_t capacity, int32_t mode
         spt__free(ctx, p);
         return spt__nomem(e);
     }
-    arena = (spt__arena){p->memory, 0};
+    arena = (spt__arena){p->memory, 0, 0};
     plan_pass(p, &arena);
     *out = p;
     return SPT_OK;
@@ -202,64 +384,72 @@ void spt__pass_free(spt__pass *p)
 
 void spt__pass_load(spt__pass *p, const float *x, const int64_t *rows, int64_t n)
 {
-    const spt__layer *l = &p->network->layers[0];
-    int64_t size = spt__shape_size(l->in);
+    int64_t size = spt__shape_size(p->network->layers[0].in);
     for (int64_t s = 0; s < n; s++)
-        memcpy(p->x[0] + s * l->in_layout.stride, x + (rows ? rows[s] : s) * size,
-               (size_t)size * sizeof *x);
+        memcpy(spt__pass_x(p, 0, s), x + (rows ? rows[s] : s) * size, (size_t)size * sizeof *x);
 }
 
-static bool whole_batch(const spt__pass *p, const spt__layer *l)
+static void prepare(spt__pass *p)
 {
-    return l->kind->dense || (l->kind->batch_coupled && (p->mode & SPT__TRAIN));
+    const spt_network *network = p->network;
+    if (p->packed && p->version == network->version) return;
+    for (int32_t i = 0; i < network->n_layers; i++)
+        if (network->layers[i].kind->prepare) network->layers[i].kind->prepare(p, i);
+    p->packed = true;
+    p->version = network->version;
 }
 
 int32_t spt__pass_forward(spt__pass *p, int64_t n)
 {
-    const spt_network *network = p->network;
-    int32_t i = 0;
-    while (i < network->n_layers) {
-        if (whole_batch(p, &network->layers[i])) {
-            SPT__TRY(network->layers[i].kind->forward(p, i, 0, n));
-            i++;
-            continue;
+    const spt__layer *layers = p->network->layers;
+    int32_t n_layers = p->network->n_layers;
+    prepare(p);
+    p->rows = n;
+    if (couples(p, 0)) layers[0].kind->gather(p, 0, 0, n);
+    for (int32_t start = 0, end; start < n_layers; start = end) {
+        end = run_end(p, start);
+        int64_t block = run_block(p, start, n);
+        bool gathers = end < n_layers && couples(p, end);
+        if (couples(p, start)) layers[start].kind->settle(p, start);
+        for (int64_t s = 0; s < n; s += block) {
+            int64_t count = n - s < block ? n - s : block;
+            for (int32_t i = start; i < end; i++)
+                if (!p->slots[i].done) SPT__TRY(layers[i].kind->forward(p, i, s, count));
+            if (gathers) layers[end].kind->gather(p, end, s, count);
         }
-        int32_t end = i;
-        int64_t block = n;
-        for (; end < network->n_layers && !whole_batch(p, &network->layers[end]); end++)
-            if (network->layers[end].block < block) block = network->layers[end].block;
-        for (int64_t s = 0; s < n; s += block)
-            for (int32_t k = i; k < end; k++)
-                SPT__TRY(network->layers[k].kind->forward(p, k, s, n - s < block ? n - s : block));
-        i = end;
+    }
+    return SPT_OK;
+}
+
+/* The layers of a run from the top, for one block; a coupled layer at the start only gathers. */
+static int32_t back_through(spt__pass *p, int32_t start, int64_t first, int64_t n)
+{
+    const spt__layer *layers = p->network->layers;
+    int32_t top = run_top(p, start);
+    for (int32_t i = start; i < top; i++)
+        p->g_first[i] = p->held[i] ? 0 : first;
+    for (int32_t i = top - 1; i >= start && i >= p->first; i--) {
+        if (i == start && couples(p, start))
+            layers[i].kind->gather_back(p, i, first, n);
+        else if (!p->slots[i].done_back)
+            SPT__TRY(layers[i].kind->backward(p, i, first, n));
     }
     return SPT_OK;
 }
 
 int32_t spt__pass_backward(spt__pass *p, int64_t n)
 {
-    for (int32_t i = p->network->n_layers - 1; i >= p->first; i--)
-        SPT__TRY(p->network->layers[i].kind->backward(p, i, n));
-    return SPT_OK;
-}
-
-void spt__channel_sums(const float *restrict x, int64_t stride, int64_t n, int64_t length,
-                       int64_t channels, float *restrict partial, double *restrict sums)
-{
-    for (int64_t c = 0; c < channels; c++)
-        sums[c] = 0.0;
-    for (int64_t s = 0; s < n; s++) {
-        const float *row = x + s * stride;
-        for (int64_t c = 0; c < channels; c++)
-            partial[c] = row[c];
-        for (int64_t r = 1; r < length; r++) {
-            row += channels;
-            for (int64_t c = 0; c < channels; c++)
-                partial[c] += row[c];
-        }
-        for (int64_t c = 0; c < channels; c++)
-            sums[c] += (double)partial[c];
+    const spt__layer *layers = p->network->layers;
+    for (int32_t end = p->network->n_layers; end > p->first;) {
+        int32_t start = run_start(p, end - 1);
+        int64_t block = run_block(p, start, n);
+        for (int64_t s = 0; s < n; s += block)
+            SPT__TRY(back_through(p, start, s, n - s < block ? n - s : block));
+        if (couples(p, start) && start >= p->first) layers[start].kind->settle_back(p, start);
+        end = start;
     }
+    /* A coupled layer in front of all others has no run below to do its backward with. */
+    return couples(p, 0) && p->first == 0 ? layers[0].kind->backward(p, 0, 0, n) : SPT_OK;
 }
 
 /* ---- prediction ------------------------------------------------------------------------------ */

@@ -49,12 +49,12 @@ static int32_t shape(spt__layer *l, spt__err *e)
     return SPT_OK;
 }
 
-static void plan(const spt__layer *l, int64_t capacity, int32_t mode, spt__slot *slot,
-                 spt__arena *arena)
+static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *arena)
 {
-    if (l->type == SPT_POOL_MAX && (mode & SPT__TRAIN))
+    const spt__layer *l = &p->network->layers[i];
+    if (l->type == SPT_POOL_MAX && (p->mode & SPT__TRAIN))
         slot->place =
-            spt__arena_take(arena, capacity * spt__shape_size(l->out), sizeof *slot->place);
+            spt__arena_take(arena, p->capacity * spt__shape_size(l->out), sizeof *slot->place);
 }
 
 /* The part of window o that lies inside: first row and number of rows, at least one. */
@@ -67,85 +67,43 @@ static int64_t inside(const spt__layer *l, int64_t o, int64_t *rows)
     return start;
 }
 
-static void take_largest(const float *restrict x, int64_t rows, int64_t channels, float *restrict y,
-                         uint16_t *restrict place)
-{
-    memcpy(y, x, (size_t)channels * sizeof *y);
-    for (int64_t r = 1; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            y[c] = x[r * channels + c] > y[c] ? x[r * channels + c] : y[c];
-    if (!place) return;
-    memset(place, 0, (size_t)channels * sizeof *place);
-    for (int64_t r = rows - 1; r > 0; r--) /* the first of equals stays */
-        for (int64_t c = 0; c < channels; c++)
-            place[c] = x[r * channels + c] < y[c] ? place[c] : (uint16_t)r;
-    for (int64_t c = 0; c < channels; c++)
-        place[c] = x[c] < y[c] ? place[c] : 0;
-}
-
-static void take_average(const float *restrict x, int64_t rows, int64_t channels, float *restrict y)
-{
-    float share = 1.0F / (float)rows;
-    memcpy(y, x, (size_t)channels * sizeof *y);
-    for (int64_t r = 1; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            y[c] += x[r * channels + c];
-    for (int64_t c = 0; c < channels; c++)
-        y[c] *= share;
-}
-
 static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
     int64_t channels = l->in.channels, size = spt__shape_size(l->out);
     uint16_t *place = p->slots[i].place;
     for (int64_t s = first; s < first + n; s++) {
-        const float *x = p->x[i] + s * l->in_layout.stride;
-        float *y = p->x[i + 1] + s * l->out_layout.stride;
+        const float *x = spt__pass_x(p, i, s);
+        float *y = spt__pass_x(p, i + 1, s);
         for (int64_t o = 0; o < l->out.length; o++) {
             int64_t rows, start = inside(l, o, &rows);
             if (l->type == SPT_POOL_MAX)
-                take_largest(x + start * channels, rows, channels, y + o * channels,
-                             place ? place + s * size + o * channels : NULL);
+                p->kernels->take_largest(x + start * channels, rows, channels, y + o * channels,
+                                         place ? place + s * size + o * channels : NULL);
             else
-                take_average(x + start * channels, rows, channels, y + o * channels);
+                p->kernels->take_average(x + start * channels, rows, channels, y + o * channels);
         }
     }
     return SPT_OK;
 }
 
-static void give_largest(const float *restrict g, const uint16_t *restrict place, int64_t channels,
-                         float *restrict out)
-{
-    for (int64_t c = 0; c < channels; c++)
-        out[place[c] * channels + c] += g[c];
-}
-
-static void give_average(const float *restrict g, int64_t rows, int64_t channels,
-                         float *restrict out)
-{
-    float share = 1.0F / (float)rows;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            out[r * channels + c] += g[c] * share;
-}
-
-static int32_t backward(spt__pass *p, int32_t i, int64_t n)
+static int32_t backward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
     if (!p->g[i]) return SPT_OK;
     int64_t channels = l->in.channels, size = spt__shape_size(l->out);
-    for (int64_t s = 0; s < n; s++) {
-        const float *g = p->g[i + 1] + s * l->out_layout.stride;
-        float *out = p->g[i] + s * l->in_layout.stride;
+    for (int64_t s = first; s < first + n; s++) {
+        const float *g = spt__pass_g(p, i + 1, s);
+        float *out = spt__pass_g(p, i, s);
         memset(out, 0, (size_t)spt__shape_size(l->in) * sizeof *out);
         for (int64_t o = 0; o < l->out.length; o++) {
             int64_t rows, start = inside(l, o, &rows);
             if (l->type == SPT_POOL_MAX)
-                give_largest(g + o * channels, p->slots[i].place + s * size + o * channels,
-                             channels, out + start * channels);
+                p->kernels->give_largest(g + o * channels,
+                                         p->slots[i].place + s * size + o * channels, channels,
+                                         out + start * channels);
             else
-                give_average(g + o * channels, rows, channels, out + start * channels);
+                p->kernels->give_average(g + o * channels, rows, channels, out + start * channels);
         }
     }
     return SPT_OK;

@@ -81,6 +81,7 @@ int32_t spt_network_set(spt_network *network, int64_t index, const float *values
                              t->name, (double)values[i]);
     }
     memcpy(network->values + t->offset, values, (size_t)t->size * sizeof *values);
+    spt__network_changed(network);
     return SPT_OK;
 }
 

@@ -95,6 +95,7 @@ int32_t spt__trainer_step(spt_trainer *t, const float *x, const float *y, const 
     t->steps++;
     spt__optimizer_step(&t->training, t->steps, network->n_trainable, network->values, p->gradient,
                         t->memory_a, t->memory_b);
+    spt__network_changed(network);
     return SPT_OK;
 }
 

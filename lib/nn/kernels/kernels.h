@@ -1,0 +1,105 @@
+/* The loops in which the time goes, one table of functions per instruction set.
+ *
+ * The files of this folder are compiled once for each set, with nothing of them shared, and a pass
+ * takes the table that its context names. "portable" is plain C, its products are BLIS's; the
+ * others have products of their own. All loops of a table work in a fixed order: the same call
+ * gives the same bits. */
+#ifndef SPT_LIB_NN_KERNELS_H
+#define SPT_LIB_NN_KERNELS_H
+
+#include "../gemm.h"
+
+#include <stddef.h>
+
+/* A product with what comes right before and behind it:
+ *
+ *     c = activation(a b + bias)         c (m x n) rows `c_row` apart
+ *     c = a b + c                        with `add`
+ *     c = (a b) * derivative of `gate` at the output c      with `gate`: c holds the output of
+ *                                        that activation and gets the gradient of its input
+ *
+ * A value of c depends on its row of a, its column of b and k alone, whatever stands beside it (but
+ * for BLIS without `steady`). */
+typedef struct spt__product {
+    int64_t m, n, k;
+    spt__mat a, b;
+    const float *panels; /* b packed by pack(), or NULL; b is given all the same */
+    float *c;
+    int64_t c_row;
+    bool add;
+    bool steady;
+    const float *bias;  /* n values, or NULL */
+    int32_t activation; /* spt_activation, 0: none */
+    int32_t gate;       /* spt_activation whose derivative is in its output; 0: none */
+    float *work;        /* room for product_work() floats, on a 64-byte line */
+} spt__product;
+
+/* Rows of channels: n samples of `length` rows, `stride` floats from sample to sample. */
+typedef struct spt__rows {
+    int64_t n, length, channels, stride;
+} spt__rows;
+
+/* Per-channel values repeat in tables until a table has about this many: rows are then walked in
+ * long steps, whatever the number of channels. */
+enum { SPT__WIDE = 128 };
+/* SPT_ACTIVATION_RELU, which tiles apply themselves. */
+enum { SPT__RELU = 1 };
+static inline int64_t spt__wide(int64_t channels)
+{
+    return channels >= SPT__WIDE ? channels : (SPT__WIDE + channels - 1) / channels * channels;
+}
+
+/* What the step of an optimiser needs to know; adam also with decoupled decay. */
+typedef struct spt__kernels {
+    const char *name;
+
+    /* ---- products ---- */
+    /* Floats of b (k x n) packed; 0: this table reads b as it is. */
+    int64_t (*panel_size)(int64_t k, int64_t n);
+    /* Columns of b times `factor` (n values; NULL: as they are). */
+    void (*pack)(int64_t k, int64_t n, spt__mat b, const float *factor, float *panels);
+    /* Positions of a convolution with so many filters that are best computed as one row. */
+    int64_t (*group)(int64_t window, int64_t step, int64_t filters, int64_t most);
+    int64_t (*product_work)(const spt__product *q);
+    int32_t (*product)(const spt__product *q);
+
+    /* ---- values one by one ---- */
+    void (*activate)(int32_t type, const float *x, float *y, int64_t n);
+    /* g * derivative, from the output y (Swish: from the input x). */
+    void (*differentiate)(int32_t type, const float *x, const float *y, const float *g, float *out,
+                          int64_t n);
+    /* y = x * (mask * scale) */
+    void (*apply_mask)(const uint8_t *mask, float scale, const float *x, float *y, int64_t n);
+    /* Eight bytes per Philox block, blocks `first` on: 1 where 16 bits are at least `limit`. */
+    void (*draw_mask)(const uint32_t key[2], const uint32_t counter[3], uint32_t first,
+                      int64_t blocks, uint32_t limit, uint8_t *mask);
+
+    /* ---- rows of channels; tables and `partial` have spt__wide(channels) values ---- */
+    /* sums[c] += x */
+    void (*sums)(const float *x, spt__rows rows, float *partial, double *sums);
+    /* sums[c] += (x - mean)^2 */
+    void (*squares)(const float *x, spt__rows rows, const float *mean, float *partial,
+                    double *sums);
+    /* sums[c] += g, sums[channels + c] += g * (x - mean); partial has twice its size */
+    void (*products)(const float *x, const float *g, spt__rows x_rows, int64_t g_stride,
+                     const float *mean, float *partial, double *sums);
+    /* y = activation((x - mean) * factor + shift) */
+    void (*normalise)(const float *x, float *y, spt__rows x_rows, int64_t y_stride,
+                      const float *mean, const float *factor, const float *shift,
+                      int32_t activation);
+    /* out = factor * (g - level - (x - mean) * slope) */
+    void (*normalise_back)(const float *x, const float *g, float *out, spt__rows x_rows,
+                           int64_t g_stride, const float *mean, const float *factor,
+                           const float *level, const float *slope);
+
+    /* ---- pooling: one window of `rows` rows ---- */
+    void (*take_largest)(const float *x, int64_t rows, int64_t channels, float *y, uint16_t *place);
+    void (*take_average)(const float *x, int64_t rows, int64_t channels, float *y);
+    void (*give_largest)(const float *g, const uint16_t *place, int64_t channels, float *out);
+    void (*give_average)(const float *g, int64_t rows, int64_t channels, float *out);
+} spt__kernels;
+
+/* By the numbers of lib/base/cpu.h; those that were not built are NULL. */
+extern const spt__kernels *const spt__kernels_table[];
+
+#endif

@@ -1,0 +1,342 @@
+/* Matrix products of our own: b in panels as wide as a tile, a read where it stands.
+ *
+ * A panel's part of k_block rows stays in the first-level cache while the tiles of a block of rows
+ * of c go over it. The windows of a convolution and the rows of a batch need no packing; only
+ * columns of a long batch (the gradient of a dense layer's weights) do. Sums run over k in its
+ * order, in blocks that depend on k alone. */
+#include "lanes.h"
+
+#if SPT__OWN_PRODUCTS
+
+#include "tiles.h"
+
+#include "spectune/base.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    PANEL = VECTORS * LANES,
+    K_BLOCK = 8192 / PANEL, /* rows of a panel in 32 KB */
+    FAR = 512,              /* floats from one value of a row of a to the next that are too many */
+    FEW_ROWS = 4 * MOST_ROWS,
+    A_ROWS = 96, /* rows of a packed at once: whole tiles of any height */
+    SMALL_C = 256 * 1024,
+    PREFETCH_ROW = 1024 /* floats between rows of a from which on the processor needs a hint */
+};
+static const int32_t rows_for[VECTORS + 1] = ROWS_FOR;
+
+typedef struct plan {
+    int64_t panels, base, extra; /* the first `extra` panels have base + 1 vectors, the others base */
+    int64_t k_block, m_block;
+    bool pack_a, pack_b, pack_all; /* pack_all: all of b once, else a block of k at a time */
+} plan;
+
+static void plan_panels(plan *p, int64_t n)
+{
+    int64_t vectors = (n + LANES - 1) / LANES;
+    p->panels = (vectors + VECTORS - 1) / VECTORS;
+    p->base = vectors / p->panels;
+    p->extra = vectors % p->panels;
+}
+
+static int64_t panel_vectors(const plan *p, int64_t panel)
+{
+    return p->base + (panel < p->extra);
+}
+
+/* Columns before the panel, in whole vectors. */
+static int64_t panel_start(const plan *p, int64_t panel)
+{
+    return (panel * p->base + (panel < p->extra ? panel : p->extra)) * LANES;
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static plan plan_of(const spt__product *q)
+{
+    plan p = {0};
+    plan_panels(&p, q->n);
+    p.k_block = q->gate || q->k <= K_BLOCK ? q->k : divide_up(q->k, divide_up(q->k, K_BLOCK));
+    p.pack_a = q->a.col != 1 && (q->a.row != 1 || q->a.col > FAR);
+    p.m_block = p.pack_a || q->m * q->n > SMALL_C ? A_ROWS : q->m;
+    if (q->panels) return p;
+    bool direct = q->b.col == 1 && q->n % LANES == 0 && (q->b.row <= PANEL || q->m <= FEW_ROWS);
+    p.pack_b = !direct;
+    p.pack_all = p.pack_b && p.m_block < q->m;
+    return p;
+}
+
+/* ---- packing --------------------------------------------------------------------------------- */
+
+int64_t SPT__PATH(panel_size)(int64_t k, int64_t n)
+{
+    return k * divide_up(n, LANES) * LANES;
+}
+
+/* Columns of b that stand together in memory become rows: in blocks, so that each line is read
+ * once. */
+static void pack_turned(int64_t k, int64_t n, spt__mat b, int64_t width, float *panel)
+{
+    for (int64_t k0 = 0; k0 < k; k0 += LANES) {
+        int64_t k1 = k0 + LANES < k ? k0 + LANES : k;
+        for (int64_t j = 0; j < n; j++) {
+            const float *from = b.data + j * b.col;
+            for (int64_t i = k0; i < k1; i++)
+                panel[i * width + j] = from[i * b.row];
+        }
+    }
+}
+
+void SPT__PATH(pack)(int64_t k, int64_t n, spt__mat b, const float *factor, float *panels)
+{
+    plan p = {0};
+    plan_panels(&p, n);
+    for (int64_t i = 0; i < p.panels; i++) {
+        int64_t start = panel_start(&p, i), width = panel_vectors(&p, i) * LANES;
+        int64_t used = n - start < width ? n - start : width;
+        float *panel = panels + k * start;
+        spt__mat part = {b.data + start * b.col, b.row, b.col};
+        if (used < width)
+            for (int64_t r = 0; r < k; r++)
+                memset(panel + r * width + used, 0, (size_t)(width - used) * sizeof *panel);
+        if (b.col == 1)
+            for (int64_t r = 0; r < k; r++)
+                memcpy(panel + r * width, part.data + r * b.row, (size_t)used * sizeof *panel);
+        else
+            pack_turned(k, used, part, width, panel);
+        for (int64_t r = 0; factor && r < k; r++)
+            for (int64_t j = 0; j < used; j++)
+                panel[r * width + j] *= factor[start + j];
+    }
+}
+
+/* Tiles of `rows` rows one after the other, each k x rows; the last may have fewer. */
+static void pack_a(spt__mat a, int64_t m, int64_t k, int64_t rows, float *out)
+{
+    for (int64_t i = 0; i < m; i += rows) {
+        int64_t height = m - i < rows ? m - i : rows;
+        const float *from = a.data + i * a.row;
+        if (a.row == 1 && height == 6) { /* a size that the compiler knows */
+            for (int64_t r = 0; r < k; r++, out += 6)
+                memcpy(out, from + r * a.col, 6 * sizeof *out);
+        } else if (a.row == 1 && height == 8) {
+            for (int64_t r = 0; r < k; r++, out += 8)
+                memcpy(out, from + r * a.col, 8 * sizeof *out);
+        } else {
+            for (int64_t r = 0; r < k; r++, out += height)
+                for (int64_t h = 0; h < height; h++)
+                    out[h] = from[h * a.row + r * a.col];
+        }
+    }
+}
+
+/* ---- one tile -------------------------------------------------------------------------------- */
+
+/* What a panel's tiles have in common. */
+typedef struct strip {
+    const spt__product *q;
+    int64_t vectors, start, used; /* columns start .. start + used - 1 */
+    int64_t rows;                 /* of a full tile */
+    bool first, last;             /* block of k */
+    bool aside;                   /* c cannot be written by the tile itself */
+    const float *bias;            /* `vectors` full vectors, or NULL */
+    float floor;
+    tile t;
+} strip;
+
+static const float zeros[PANEL] = {0};
+
+/* Where the sums start: at the rows of c (copied to `temp` when the tile works aside), at the bias
+ * or at zero. */
+static void start_sums(strip *s, float *c, float *temp, int64_t height)
+{
+    const spt__product *q = s->q;
+    int64_t width = s->vectors * LANES;
+    if (s->first && !q->add) {
+        s->t.from = s->bias ? s->bias : zeros;
+        s->t.from_row = 0;
+    } else if (s->aside) {
+        for (int64_t i = 0; i < height; i++)
+            memcpy(temp + i * width, c + i * q->c_row, (size_t)s->used * sizeof *c);
+        s->t.from = temp;
+        s->t.from_row = width;
+    } else {
+        s->t.from = c;
+        s->t.from_row = q->c_row;
+    }
+}
+
+static void finish_aside(const strip *s, float *c, const float *temp, int64_t height)
+{
+    const spt__product *q = s->q;
+    int64_t width = s->vectors * LANES;
+    for (int64_t i = 0; i < height; i++) {
+        float *row = c + i * q->c_row;
+        const float *sum = temp + i * width;
+        if (s->last && q->gate)
+            SPT__PATH(differentiate)(q->gate, row, row, sum, row, s->used);
+        else if (s->last && q->activation && q->activation != SPT__RELU)
+            SPT__PATH(activate)(q->activation, sum, row, s->used);
+        else
+            memcpy(row, sum, (size_t)s->used * sizeof *row);
+    }
+}
+
+static void run_tile(strip *s, const float *a, int64_t a_row, int64_t a_col, float *c,
+                     int64_t height)
+{
+    float temp[MOST_ROWS * PANEL];
+    start_sums(s, c, temp, height);
+    s->t.a = a;
+    s->t.a_row = a_row;
+    s->t.a_col = a_col;
+    s->t.c = s->aside ? temp : c;
+    s->t.c_row = s->aside ? s->vectors * LANES : s->q->c_row;
+    tiles[s->vectors][height](&s->t);
+    if (s->aside) finish_aside(s, c, temp, height);
+}
+
+/* Rows of a that come next, while this tile is computed. */
+static void hint(const float *a, int64_t a_row, int64_t rows, int64_t k)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < k; j += 16)
+            __builtin_prefetch(a + i * a_row + j, 0, 2);
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* Rows m0 .. m1 - 1 of c, the columns of one panel, rows k0 .. k0 + k - 1 of b. */
+static void run_strip(strip *s, int64_t m0, int64_t m1, int64_t k0, const float *packed)
+{
+    const spt__product *q = s->q;
+    bool far = !packed && q->a.row >= PREFETCH_ROW && s->start == 0;
+    for (int64_t i = m0; i < m1; i += s->rows) {
+        int64_t height = m1 - i < s->rows ? m1 - i : s->rows;
+        float *c = q->c + i * q->c_row + s->start;
+        const float *a = q->a.data + i * q->a.row + k0 * q->a.col;
+        if (far && i + s->rows < m1) {
+            int64_t next = m1 - i - s->rows;
+            hint(a + s->rows * q->a.row, q->a.row, next < s->rows ? next : s->rows, s->t.k);
+        }
+        if (packed) {
+            run_tile(s, packed, 1, height, c, height);
+            packed += s->t.k * height;
+        } else {
+            run_tile(s, a, q->a.row, q->a.col, c, height);
+        }
+    }
+}
+
+static void run_block(const spt__product *q, const plan *p, int64_t m0, int64_t m1, int64_t k0,
+                      const float *panels, int64_t panels_k, float *a_room)
+{
+    int64_t k = q->k - k0 < p->k_block ? q->k - k0 : p->k_block, packed_rows = 0;
+    for (int64_t i = 0; i < p->panels; i++) {
+        float bias[PANEL] = {0};
+        strip s = {.q = q, .vectors = panel_vectors(p, i), .start = panel_start(p, i)};
+        int64_t width = s.vectors * LANES;
+        s.used = q->n - s.start < width ? q->n - s.start : width;
+        s.rows = rows_for[s.vectors];
+        s.first = k0 == 0;
+        s.last = k0 + k == q->k;
+        s.aside = s.used < width || q->gate || (q->activation && q->activation != SPT__RELU);
+        s.floor = s.last && q->activation == SPT__RELU ? 0.0F : -INFINITY;
+        if (q->bias && s.first) {
+            memcpy(bias, q->bias + s.start, (size_t)s.used * sizeof *bias);
+            s.bias = bias;
+        }
+        s.t = (tile){.k = k, .floor = s.floor};
+        if (panels) { /* of panels_k rows; this block's are at k0 of all, at 0 of a block's own */
+            s.t.b = panels + panels_k * s.start + (panels_k == q->k ? k0 * width : 0);
+            s.t.b_row = width;
+        } else {
+            s.t.b = q->b.data + k0 * q->b.row + s.start;
+            s.t.b_row = q->b.row;
+        }
+        if (p->pack_a && packed_rows != s.rows) {
+            spt__mat part = {q->a.data + m0 * q->a.row + k0 * q->a.col, q->a.row, q->a.col};
+            pack_a(part, m1 - m0, k, s.rows, a_room);
+            packed_rows = s.rows;
+        }
+        run_strip(&s, m0, m1, k0, p->pack_a ? a_room : NULL);
+    }
+}
+
+/* Enough for a smaller k too, whose blocks may be longer. */
+int64_t SPT__PATH(product_work)(const spt__product *q)
+{
+    plan p = plan_of(q);
+    int64_t block = q->gate || q->k < K_BLOCK ? q->k : K_BLOCK;
+    int64_t a = p.pack_a ? A_ROWS * block : 0;
+    int64_t b = p.pack_b ? SPT__PATH(panel_size)(p.pack_all ? q->k : block, q->n) : 0;
+    return a + b;
+}
+
+static int32_t without_sums(const spt__product *q)
+{
+    for (int64_t i = 0; i < q->m && !q->add; i++)
+        for (int64_t j = 0; j < q->n; j++)
+            q->c[i * q->c_row + j] = q->bias ? q->bias[j] : 0.0F;
+    if (q->activation)
+        for (int64_t i = 0; i < q->m; i++)
+            SPT__PATH(activate)(q->activation, q->c + i * q->c_row, q->c + i * q->c_row, q->n);
+    return SPT_OK;
+}
+
+int32_t SPT__PATH(product)(const spt__product *q)
+{
+    if (q->m < 0 || q->n < 0 || q->k < 0) return SPT_EINTERNAL;
+    if (q->m == 0 || q->n == 0) return SPT_OK;
+    if (!q->c || (q->m > 1 && q->c_row < q->n)) return SPT_EINTERNAL;
+    if (q->k == 0) return without_sums(q);
+    if (!q->a.data || (!q->b.data && !q->panels)) return SPT_EINTERNAL;
+    plan p = plan_of(q);
+    if ((p.pack_a || p.pack_b) && !q->work) return SPT_EINTERNAL;
+    float *b_room = q->work;
+    float *a_room = q->work;
+    if (p.pack_b) a_room += SPT__PATH(panel_size)(p.pack_all ? q->k : p.k_block, q->n);
+    if (p.pack_all) SPT__PATH(pack)(q->k, q->n, q->b, NULL, b_room);
+    for (int64_t m0 = 0; m0 < q->m; m0 += p.m_block) {
+        int64_t m1 = q->m - m0 < p.m_block ? q->m : m0 + p.m_block;
+        for (int64_t k0 = 0; k0 < q->k; k0 += p.k_block) {
+            const float *panels = q->panels ? q->panels : p.pack_b ? b_room : NULL;
+            int64_t panels_k = q->k;
+            if (p.pack_b && !p.pack_all) {
+                panels_k = q->k - k0 < p.k_block ? q->k - k0 : p.k_block;
+                spt__mat part = {q->b.data + k0 * q->b.row, q->b.row, q->b.col};
+                SPT__PATH(pack)(panels_k, q->n, part, NULL, b_room);
+            }
+            run_block(q, &p, m0, m1, k0, panels, panels_k, a_room);
+        }
+    }
+    return SPT_OK;
+}
+
+/* ---- convolutions ---------------------------------------------------------------------------- */
+
+/* With few filters a row of c does not fill the vectors. So several positions are computed as one
+ * row, on a window that is longer by `step` for each further position: more products, many of them
+ * with zero, in fuller vectors. */
+int64_t SPT__PATH(group)(int64_t window, int64_t step, int64_t filters, int64_t most)
+{
+    int64_t best = 1;
+    double least = INFINITY;
+    for (int64_t g = 1; g <= most && (g == 1 || g * filters <= PANEL); g++) {
+        int64_t vectors = divide_up(g * filters, LANES);
+        /* A tile of one vector waits for loads; rows aside are copied once more. */
+        double cost = (double)vectors * (double)(window + (g - 1) * step + 4) / (double)g;
+        if (vectors == 1) cost *= 1.3;
+        if (g * filters % LANES != 0) cost *= 1.15;
+        if (cost >= least) continue;
+        least = cost;
+        best = g;
+    }
+    return best;
+}
+
+#endif

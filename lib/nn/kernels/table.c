@@ -1,0 +1,27 @@
+/* The table of one instruction set. */
+#include "lanes.h"
+
+#define TEXT_OF(name) #name
+#define TEXT(name) TEXT_OF(name)
+
+const spt__kernels SPT__PATH(kernels) = {
+    .name = TEXT(SPT__KERNELS),
+    .panel_size = SPT__PATH(panel_size),
+    .pack = SPT__PATH(pack),
+    .group = SPT__PATH(group),
+    .product_work = SPT__PATH(product_work),
+    .product = SPT__PATH(product),
+    .activate = SPT__PATH(activate),
+    .differentiate = SPT__PATH(differentiate),
+    .apply_mask = SPT__PATH(apply_mask),
+    .draw_mask = SPT__PATH(draw_mask),
+    .sums = SPT__PATH(sums),
+    .squares = SPT__PATH(squares),
+    .products = SPT__PATH(products),
+    .normalise = SPT__PATH(normalise),
+    .normalise_back = SPT__PATH(normalise_back),
+    .take_largest = SPT__PATH(take_largest),
+    .take_average = SPT__PATH(take_average),
+    .give_largest = SPT__PATH(give_largest),
+    .give_average = SPT__PATH(give_average),
+};
