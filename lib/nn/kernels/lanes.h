@@ -4,6 +4,8 @@
 
 #include "kernels.h"
 
+#include <stdint.h>
+
 /* spt__kernels_avx2 and its like; file-local functions need no such name. */
 #define SPT__JOIN(a, b) a##b
 #define SPT__NAME_OF(a, b) SPT__JOIN(a, b)
@@ -19,6 +21,37 @@ enum { LANES = 16 };
 #define LANES_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define LANES_MAX(a, b) _mm512_max_ps(a, b) /* NaN in b stays */
 #define SPT__OWN_PRODUCTS 1
+
+/* The first n values of a vector, 1 to LANES; the others are 0, or stay as they are in memory. */
+static inline lanes lanes_load_part(const float *p, int64_t n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)(0xffffU >> (LANES - n)), p);
+}
+static inline void lanes_store_part(float *p, int64_t n, lanes v)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)(0xffffU >> (LANES - n)), v);
+}
+
+/* Two rows of a matrix become two of its transpose, as far as blocks of d x d go: of the lanes
+ * without bit d the first keeps its own and gets the second's, the other way round for the second.
+ */
+static inline void lanes_swap(lanes *first, lanes *second, int d)
+{
+    lanes a = *first, b = *second;
+    if (d == 8) {
+        *first = _mm512_shuffle_f32x4(a, b, 0x44);
+        *second = _mm512_shuffle_f32x4(a, b, 0xee);
+    } else if (d == 4) {
+        *first = _mm512_mask_shuffle_f32x4(a, 0xf0f0, b, b, 0xa0);
+        *second = _mm512_mask_shuffle_f32x4(b, 0x0f0f, a, a, 0xf5);
+    } else if (d == 2) {
+        *first = _mm512_shuffle_ps(a, b, 0x44);
+        *second = _mm512_shuffle_ps(a, b, 0xee);
+    } else {
+        *first = _mm512_mask_moveldup_ps(a, 0xaaaa, b);
+        *second = _mm512_mask_movehdup_ps(b, 0x5555, a);
+    }
+}
 #elif defined(__AVX2__)
 #include <immintrin.h>
 typedef __m256 lanes;
@@ -29,6 +62,39 @@ enum { LANES = 8 };
 #define LANES_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define LANES_MAX(a, b) _mm256_max_ps(a, b)
 #define SPT__OWN_PRODUCTS 1
+
+static inline __m256i lanes_mask(int64_t n)
+{
+    const __m256i number = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), number);
+}
+/* Stores under a mask are slow on some processors, so full vectors do without. */
+static inline lanes lanes_load_part(const float *p, int64_t n)
+{
+    return n == LANES ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes_mask(n));
+}
+static inline void lanes_store_part(float *p, int64_t n, lanes v)
+{
+    if (n == LANES)
+        _mm256_storeu_ps(p, v);
+    else
+        _mm256_maskstore_ps(p, lanes_mask(n), v);
+}
+
+static inline void lanes_swap(lanes *first, lanes *second, int d)
+{
+    lanes a = *first, b = *second;
+    if (d == 4) {
+        *first = _mm256_permute2f128_ps(a, b, 0x20);
+        *second = _mm256_permute2f128_ps(a, b, 0x31);
+    } else if (d == 2) {
+        *first = _mm256_shuffle_ps(a, b, 0x44);
+        *second = _mm256_shuffle_ps(a, b, 0xee);
+    } else {
+        *first = _mm256_blend_ps(a, _mm256_moveldup_ps(b), 0xaa);
+        *second = _mm256_blend_ps(_mm256_movehdup_ps(a), b, 0xaa);
+    }
+}
 #else
 #define SPT__OWN_PRODUCTS 0
 #endif

@@ -20,9 +20,10 @@ enum {
     K_BLOCK = 8192 / PANEL, /* rows of a panel in 32 KB */
     FAR = 512,              /* floats from one value of a row of a to the next that are too many */
     FEW_ROWS = 4 * MOST_ROWS,
-    A_ROWS = 96, /* rows of a packed at once: whole tiles of any height */
-    SMALL_C = 256 * 1024,
-    PREFETCH_ROW = 1024 /* floats between rows of a from which on the processor needs a hint */
+    FEW_COLUMNS = 96, /* of a far apart: their lines stay in the first-level cache */
+    LINE = 16, /* floats that come from memory together */
+    A_ROWS = 120, /* rows of a packed at once: whole tiles of any height, eight lines */
+    SMALL_C = 64 * 1024
 };
 static const int32_t rows_for[VECTORS + 1] = ROWS_FOR;
 
@@ -56,13 +57,21 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* Rows of c that stay in the second-level cache while k goes by. */
+static int64_t rows_of_c(const spt__product *q)
+{
+    if (q->m * q->n <= SMALL_C) return q->m;
+    int64_t rows = SMALL_C / q->n / A_ROWS * A_ROWS;
+    return rows > A_ROWS ? rows : A_ROWS;
+}
+
 static plan plan_of(const spt__product *q)
 {
     plan p = {0};
     plan_panels(&p, q->n);
     p.k_block = q->gate || q->k <= K_BLOCK ? q->k : divide_up(q->k, divide_up(q->k, K_BLOCK));
-    p.pack_a = q->a.col != 1 && (q->a.row != 1 || q->a.col > FAR);
-    p.m_block = p.pack_a || q->m * q->n > SMALL_C ? A_ROWS : q->m;
+    p.pack_a = q->a.col != 1 && (q->a.row != 1 || (q->a.col > FAR && q->k > FEW_COLUMNS));
+    p.m_block = p.pack_a ? A_ROWS : rows_of_c(q);
     if (q->panels) return p;
     bool direct = q->b.col == 1 && q->n % LANES == 0 && (q->b.row <= PANEL || q->m <= FEW_ROWS);
     p.pack_b = !direct;
@@ -77,18 +86,43 @@ int64_t SPT__PATH(panel_size)(int64_t k, int64_t n)
     return k * divide_up(n, LANES) * LANES;
 }
 
-/* Columns of b that stand together in memory become rows: in blocks, so that each line is read
- * once. */
-static void pack_turned(int64_t k, int64_t n, spt__mat b, int64_t width, float *panel)
+/* Square blocks of b whose columns stand together in memory, turned: `used` columns of k rows. */
+static void pack_turned(int64_t k, int64_t used, spt__mat b, int64_t width, float *panel)
 {
-    for (int64_t k0 = 0; k0 < k; k0 += LANES) {
-        int64_t k1 = k0 + LANES < k ? k0 + LANES : k;
-        for (int64_t j = 0; j < n; j++) {
-            const float *from = b.data + j * b.col;
-            for (int64_t i = k0; i < k1; i++)
-                panel[i * width + j] = from[i * b.row];
+    for (int64_t j = 0; j < used; j += LANES)
+        for (int64_t r = 0; r < k; r += LANES) {
+            int64_t columns = used - j < LANES ? used - j : LANES;
+            int64_t rows = k - r < LANES ? k - r : LANES;
+            lanes block[LANES];
+            for (int64_t i = 0; i < LANES; i++)
+                block[i] = i < columns ? lanes_load_part(b.data + (j + i) * b.col + r, rows)
+                                       : LANES_SET(0.0F);
+            SPT__UNROLL for (int d = LANES / 2; d > 0; d /= 2)
+                SPT__UNROLL for (int i = 0; i < LANES / 2; i++) {
+                    int h = i / d * 2 * d + i % d;
+                    lanes_swap(&block[h], &block[h + d], d);
+                }
+            for (int64_t i = 0; i < rows; i++)
+                LANES_STORE(panel + (r + i) * width + j, block[i]);
         }
+}
+
+static void pack_rows(int64_t k, int64_t used, spt__mat b, int64_t width, float *panel)
+{
+    int64_t last = (used - 1) / LANES * LANES;
+    for (int64_t r = 0; r < k; r++, panel += width) {
+        const float *from = b.data + r * b.row;
+        for (int64_t j = 0; j < last; j += LANES)
+            LANES_STORE(panel + j, LANES_LOAD(from + j));
+        LANES_STORE(panel + last, lanes_load_part(from + last, used - last));
     }
+}
+
+static void pack_any(int64_t k, int64_t used, spt__mat b, int64_t width, float *panel)
+{
+    for (int64_t r = 0; r < k; r++)
+        for (int64_t j = 0; j < width; j++)
+            panel[r * width + j] = j < used ? b.data[r * b.row + j * b.col] : 0.0F;
 }
 
 void SPT__PATH(pack)(int64_t k, int64_t n, spt__mat b, const float *factor, float *panels)
@@ -100,37 +134,53 @@ void SPT__PATH(pack)(int64_t k, int64_t n, spt__mat b, const float *factor, floa
         int64_t used = n - start < width ? n - start : width;
         float *panel = panels + k * start;
         spt__mat part = {b.data + start * b.col, b.row, b.col};
-        if (used < width)
-            for (int64_t r = 0; r < k; r++)
-                memset(panel + r * width + used, 0, (size_t)(width - used) * sizeof *panel);
         if (b.col == 1)
-            for (int64_t r = 0; r < k; r++)
-                memcpy(panel + r * width, part.data + r * b.row, (size_t)used * sizeof *panel);
-        else
+            pack_rows(k, used, part, width, panel);
+        else if (b.row == 1)
             pack_turned(k, used, part, width, panel);
+        else
+            pack_any(k, used, part, width, panel);
         for (int64_t r = 0; factor && r < k; r++)
             for (int64_t j = 0; j < used; j++)
                 panel[r * width + j] *= factor[start + j];
     }
 }
 
+/* One column of a, which stands together in memory, to its tiles; what comes AHEAD columns later is
+ * fetched meanwhile, as the processor does not see the pattern. */
+enum { AHEAD = 8 };
+static inline void spread(const float *from, int64_t far, int64_t full, int64_t rows,
+                          int64_t tile_size, float *out)
+{
+    for (int64_t i = 0; i < full * rows; i += LINE)
+        __builtin_prefetch(from + far + i, 0, 3);
+    for (int64_t i = 0; i < full; i++)
+        memcpy(out + i * tile_size, from + i * rows, (size_t)rows * sizeof *out);
+}
+
 /* Tiles of `rows` rows one after the other, each k x rows; the last may have fewer. */
 static void pack_a(spt__mat a, int64_t m, int64_t k, int64_t rows, float *out)
 {
-    for (int64_t i = 0; i < m; i += rows) {
+    int64_t full = a.row == 1 ? m / rows : 0;
+    for (int64_t r = 0; r < k; r++) {
+        const float *from = a.data + r * a.col;
+        int64_t far = r + AHEAD < k ? AHEAD * a.col : 0;
+        /* heights that the compiler knows */
+        if (rows == 6)
+            spread(from, far, full, 6, 6 * k, out + r * 6);
+        else if (rows == 8)
+            spread(from, far, full, 8, 8 * k, out + r * 8);
+        else if (rows == 12)
+            spread(from, far, full, 12, 12 * k, out + r * 12);
+        else
+            spread(from, far, full, rows, rows * k, out + r * rows);
+    }
+    out += full * rows * k;
+    for (int64_t i = full * rows; i < m; i += rows) {
         int64_t height = m - i < rows ? m - i : rows;
-        const float *from = a.data + i * a.row;
-        if (a.row == 1 && height == 6) { /* a size that the compiler knows */
-            for (int64_t r = 0; r < k; r++, out += 6)
-                memcpy(out, from + r * a.col, 6 * sizeof *out);
-        } else if (a.row == 1 && height == 8) {
-            for (int64_t r = 0; r < k; r++, out += 8)
-                memcpy(out, from + r * a.col, 8 * sizeof *out);
-        } else {
-            for (int64_t r = 0; r < k; r++, out += height)
-                for (int64_t h = 0; h < height; h++)
-                    out[h] = from[h * a.row + r * a.col];
-        }
+        for (int64_t r = 0; r < k; r++, out += height)
+            for (int64_t h = 0; h < height; h++)
+                out[h] = a.data[(i + h) * a.row + r * a.col];
     }
 }
 
@@ -142,47 +192,38 @@ typedef struct strip {
     int64_t vectors, start, used; /* columns start .. start + used - 1 */
     int64_t rows;                 /* of a full tile */
     bool first, last;             /* block of k */
-    bool aside;                   /* c cannot be written by the tile itself */
-    const float *bias;            /* `vectors` full vectors, or NULL */
-    float floor;
+    bool aside;                   /* c is not what the tile writes, but comes of it */
+    const float *next; /* columns of a that are packed next, `next_rows` for each tile to fetch */
+    int64_t next_rows;
     tile t;
 } strip;
 
 static const float zeros[PANEL] = {0};
 
-/* Where the sums start: at the rows of c (copied to `temp` when the tile works aside), at the bias
- * or at zero. */
-static void start_sums(strip *s, float *c, float *temp, int64_t height)
+/* Where the sums start: at what c holds already, at the bias or at zero. */
+static void start_sums(strip *s, const float *c)
 {
     const spt__product *q = s->q;
-    int64_t width = s->vectors * LANES;
-    if (s->first && !q->add) {
-        s->t.from = s->bias ? s->bias : zeros;
-        s->t.from_row = 0;
-    } else if (s->aside) {
-        for (int64_t i = 0; i < height; i++)
-            memcpy(temp + i * width, c + i * q->c_row, (size_t)s->used * sizeof *c);
-        s->t.from = temp;
-        s->t.from_row = width;
-    } else {
-        s->t.from = c;
-        s->t.from_row = q->c_row;
-    }
+    bool anew = s->first && !q->add;
+    s->t.from = !anew ? c : q->bias ? q->bias + s->start : zeros;
+    s->t.from_row = anew ? 0 : q->c_row;
 }
 
-static void finish_aside(const strip *s, float *c, const float *temp, int64_t height)
+static void finish_aside(const strip *s, float *restrict c, const float *restrict temp,
+                         int64_t height)
 {
     const spt__product *q = s->q;
     int64_t width = s->vectors * LANES;
     for (int64_t i = 0; i < height; i++) {
-        float *row = c + i * q->c_row;
-        const float *sum = temp + i * width;
-        if (s->last && q->gate)
+        float *restrict row = c + i * q->c_row;
+        const float *restrict sum = temp + i * width;
+        if (q->gate == SPT__RELU)
+            for (int64_t j = 0; j < s->used; j++)
+                row[j] = row[j] > 0.0F ? sum[j] : 0.0F;
+        else if (q->gate)
             SPT__PATH(differentiate)(q->gate, row, row, sum, row, s->used);
-        else if (s->last && q->activation && q->activation != SPT__RELU)
-            SPT__PATH(activate)(q->activation, sum, row, s->used);
         else
-            memcpy(row, sum, (size_t)s->used * sizeof *row);
+            SPT__PATH(activate)(q->activation, sum, row, s->used);
     }
 }
 
@@ -190,7 +231,7 @@ static void run_tile(strip *s, const float *a, int64_t a_row, int64_t a_col, flo
                      int64_t height)
 {
     float temp[MOST_ROWS * PANEL];
-    start_sums(s, c, temp, height);
+    start_sums(s, c);
     s->t.a = a;
     s->t.a_row = a_row;
     s->t.a_col = a_col;
@@ -200,29 +241,38 @@ static void run_tile(strip *s, const float *a, int64_t a_row, int64_t a_col, flo
     if (s->aside) finish_aside(s, c, temp, height);
 }
 
-/* Rows of a that come next, while this tile is computed. */
-static void hint(const float *a, int64_t a_row, int64_t rows, int64_t k)
-{
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < k; j += 16)
-            __builtin_prefetch(a + i * a_row + j, 0, 2);
-}
-
 /* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* What is far apart in memory is fetched one block of k, or one panel, before it is needed. */
+static void hint(strip *s, const float *a, const float *c, int64_t height, bool packed)
+{
+    const spt__product *q = s->q;
+    s->t.ahead_rows = 0;
+    if (s->next) {
+        s->t.ahead = s->next;
+        s->t.ahead_row = q->a.col;
+        s->t.ahead_rows = s->next_rows;
+        s->next += s->next_rows * q->a.col;
+    } else if (!packed && q->a.row >= FAR && s->start == 0 && !s->last) {
+        s->t.ahead = a + s->t.k;
+        s->t.ahead_row = q->a.row;
+        s->t.ahead_rows = height;
+    } else if (q->c_row >= FAR && s->last && s->used == PANEL) {
+        s->t.ahead = c + PANEL;
+        s->t.ahead_row = q->c_row;
+        s->t.ahead_rows = height;
+    }
+}
 
 /* Rows m0 .. m1 - 1 of c, the columns of one panel, rows k0 .. k0 + k - 1 of b. */
 static void run_strip(strip *s, int64_t m0, int64_t m1, int64_t k0, const float *packed)
 {
     const spt__product *q = s->q;
-    bool far = !packed && q->a.row >= PREFETCH_ROW && s->start == 0;
     for (int64_t i = m0; i < m1; i += s->rows) {
         int64_t height = m1 - i < s->rows ? m1 - i : s->rows;
         float *c = q->c + i * q->c_row + s->start;
         const float *a = q->a.data + i * q->a.row + k0 * q->a.col;
-        if (far && i + s->rows < m1) {
-            int64_t next = m1 - i - s->rows;
-            hint(a + s->rows * q->a.row, q->a.row, next < s->rows ? next : s->rows, s->t.k);
-        }
+        hint(s, a, c, height, packed);
         if (packed) {
             run_tile(s, packed, 1, height, c, height);
             packed += s->t.k * height;
@@ -232,25 +282,29 @@ static void run_strip(strip *s, int64_t m0, int64_t m1, int64_t k0, const float 
     }
 }
 
+/* The columns of a that come after those at k0 of the rows from m0. */
+static const float *next_columns(const spt__product *q, const plan *p, int64_t m0, int64_t k0)
+{
+    if (!p->pack_a || q->a.row != 1) return NULL;
+    if (k0 + p->k_block < q->k) return q->a.data + m0 + (k0 + p->k_block) * q->a.col;
+    return m0 + 2 * p->m_block <= q->m ? q->a.data + m0 + p->m_block : NULL;
+}
+
 static void run_block(const spt__product *q, const plan *p, int64_t m0, int64_t m1, int64_t k0,
                       const float *panels, int64_t panels_k, float *a_room)
 {
     int64_t k = q->k - k0 < p->k_block ? q->k - k0 : p->k_block, packed_rows = 0;
+    const float *next = next_columns(q, p, m0, k0);
     for (int64_t i = 0; i < p->panels; i++) {
-        float bias[PANEL] = {0};
         strip s = {.q = q, .vectors = panel_vectors(p, i), .start = panel_start(p, i)};
         int64_t width = s.vectors * LANES;
         s.used = q->n - s.start < width ? q->n - s.start : width;
         s.rows = rows_for[s.vectors];
         s.first = k0 == 0;
         s.last = k0 + k == q->k;
-        s.aside = s.used < width || q->gate || (q->activation && q->activation != SPT__RELU);
-        s.floor = s.last && q->activation == SPT__RELU ? 0.0F : -INFINITY;
-        if (q->bias && s.first) {
-            memcpy(bias, q->bias + s.start, (size_t)s.used * sizeof *bias);
-            s.bias = bias;
-        }
-        s.t = (tile){.k = k, .floor = s.floor};
+        s.aside = s.last && (q->gate || (q->activation && q->activation != SPT__RELU));
+        s.t = (tile){.k = k, .part = s.used - (s.vectors - 1) * LANES};
+        s.t.floor = s.last && q->activation == SPT__RELU ? 0.0F : -INFINITY;
         if (panels) { /* of panels_k rows; this block's are at k0 of all, at 0 of a block's own */
             s.t.b = panels + panels_k * s.start + (panels_k == q->k ? k0 * width : 0);
             s.t.b_row = width;
@@ -263,7 +317,11 @@ static void run_block(const spt__product *q, const plan *p, int64_t m0, int64_t 
             pack_a(part, m1 - m0, k, s.rows, a_room);
             packed_rows = s.rows;
         }
+        int64_t calls = divide_up(m1 - m0, s.rows);
+        s.next = next;
+        s.next_rows = next ? divide_up(k, calls * p->panels) : 0;
         run_strip(&s, m0, m1, k0, p->pack_a ? a_room : NULL);
+        next = s.next;
     }
 }
 
