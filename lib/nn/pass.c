@@ -110,6 +110,21 @@ static int32_t applied_by(const spt__pass *p, int32_t i)
     return layers[i - 1].kind->epilogue ? i - 1 : -1;
 }
 
+/* An activation in front of max pooling i whose derivative can be taken behind it, from the largest
+ * values; 0: there is none. What stands in the place of these may keep no more than their sign. */
+static int32_t pooled_activation(const spt__pass *p, int32_t i)
+{
+    const spt__layer *l = &p->network->layers[i];
+    if (!trains(p) || i == 0 || l->kind != &spt__kind_pool || l->type != SPT_POOL_MAX) return 0;
+    if (l[-1].kind != &spt__kind_activation || l[-1].type == SPT_ACTIVATION_SWISH ||
+        !in_place(p, i - 1))
+        return 0;
+    if (i + 1 < p->network->n_layers && in_place(p, i + 1) &&
+        (l[1].kind != &spt__kind_dropout || l[-1].kind->reads_output(l - 1)))
+        return 0;
+    return l[-1].type;
+}
+
 /* The gradient of a dense layer's input may take the place of the input, if nobody reads that as
  * the output of the layers before any more: but for one activation, whose derivative is then taken
  * on the way. */
@@ -118,20 +133,38 @@ static bool takes_place_of_input(const spt__pass *p, int32_t i)
     const spt__layer *layers = p->network->layers;
     if (layers[i].kind != &spt__kind_dense) return false;
     for (int32_t j = i - 1; j >= 0; j--) {
-        bool stays = in_place(p, j), activates = layers[j].kind == &spt__kind_activation;
-        if (activates && layers[j].type != SPT_ACTIVATION_SWISH && (j < i - 1 || !stays))
+        bool stays = in_place(p, j);
+        bool wants = (layers[j].kind == &spt__kind_activation &&
+                      layers[j].type != SPT_ACTIVATION_SWISH) ||
+                     pooled_activation(p, j) > 0;
+        if (wants && (j < i - 1 || (!stays && layers[j].kind == &spt__kind_activation)))
             return false;
         if (!stays) return true;
     }
     return false;
 }
 
+/* The activation whose derivative the backward of layer i applies on its way, 0: none. */
 static int32_t gate_of(const spt__pass *p, int32_t i)
 {
-    if (!trains(p) || !takes_place_of_input(p, i)) return 0;
-    const spt__layer *before = &p->network->layers[i - 1];
-    bool has_gate = before->kind == &spt__kind_activation && before->type != SPT_ACTIVATION_SWISH;
-    return has_gate ? before->type : 0;
+    const spt__layer *layers = p->network->layers;
+    if (!trains(p) || i == 0) return 0;
+    if (layers[i].kind == &spt__kind_pool) {
+        bool behind = i + 1 < p->network->n_layers && takes_place_of_input(p, i + 1);
+        return behind ? 0 : pooled_activation(p, i);
+    }
+    if (!takes_place_of_input(p, i)) return 0;
+    if (layers[i - 1].kind == &spt__kind_pool) return pooled_activation(p, i - 1);
+    bool has_gate = layers[i - 1].kind == &spt__kind_activation &&
+                    layers[i - 1].type != SPT_ACTIVATION_SWISH;
+    return has_gate ? layers[i - 1].type : 0;
+}
+
+static bool done_behind(const spt__pass *p, int32_t i)
+{
+    if (i + 1 >= p->network->n_layers || p->network->layers[i].kind != &spt__kind_activation)
+        return false;
+    return pooled_activation(p, i + 1) > 0 || gate_of(p, i + 1) > 0;
 }
 
 static spt__slot slot_of(const spt__pass *p, int32_t i)
@@ -141,7 +174,7 @@ static spt__slot slot_of(const spt__pass *p, int32_t i)
     slot.folded = folded(p, i);
     slot.gate = gate_of(p, i);
     slot.done = applied_by(p, i) >= 0 || (i > 0 && folded(p, i - 1));
-    slot.done_back = i + 1 < network->n_layers && gate_of(p, i + 1) > 0;
+    slot.done_back = done_behind(p, i);
     int32_t next = i + 1 + slot.folded;
     if (next < network->n_layers && applied_by(p, next) == i)
         slot.activation = network->layers[next].type;

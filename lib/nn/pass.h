@@ -26,7 +26,7 @@ struct spt__slot {
     float *grouped;  /* gradient of the weights, positions grouped */
     int64_t group, group_back; /* positions of a convolution in one row of a product */
     int32_t activation;        /* spt_activation applied with this layer, 0: none */
-    int32_t gate;              /* whose derivative the dense layer applies to its input's gradient */
+    int32_t gate;              /* spt_activation before this layer, whose derivative it applies */
     bool folded;               /* the batch normalisation behind is part of the weights */
     bool done;                 /* forward: by a layer before */
     bool done_back;            /* backward: by a layer behind */

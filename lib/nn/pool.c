@@ -49,62 +49,56 @@ static int32_t shape(spt__layer *l, spt__err *e)
     return SPT_OK;
 }
 
+static spt__windows windows_of(const spt__layer *l)
+{
+    return (spt__windows){.length = l->in.length,
+                          .outputs = l->out.length,
+                          .channels = l->in.channels,
+                          .size = l->kernel,
+                          .stride = l->stride,
+                          .before = l->pad_before,
+                          .largest = l->type == SPT_POOL_MAX};
+}
+
 static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *arena)
 {
     const spt__layer *l = &p->network->layers[i];
-    if (l->type == SPT_POOL_MAX && (p->mode & SPT__TRAIN))
-        slot->place =
-            spt__arena_take(arena, p->capacity * spt__shape_size(l->out), sizeof *slot->place);
-}
-
-/* The part of window o that lies inside: first row and number of rows, at least one. */
-static int64_t inside(const spt__layer *l, int64_t o, int64_t *rows)
-{
-    int64_t start = o * l->stride - l->pad_before, end = start + l->kernel;
-    if (start < 0) start = 0;
-    if (end > l->in.length) end = l->in.length;
-    *rows = end - start;
-    return start;
+    int64_t size = spt__shape_size(l->out);
+    if (!(p->mode & SPT__TRAIN)) return;
+    if (l->type == SPT_POOL_MAX)
+        slot->place = spt__arena_take(arena, p->capacity * size, sizeof *slot->place);
+    if (slot->gate) slot->work = spt__arena_take(arena, size, sizeof *slot->work);
 }
 
 static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
-    int64_t channels = l->in.channels, size = spt__shape_size(l->out);
+    spt__windows w = windows_of(l);
     uint16_t *place = p->slots[i].place;
-    for (int64_t s = first; s < first + n; s++) {
-        const float *x = spt__pass_x(p, i, s);
-        float *y = spt__pass_x(p, i + 1, s);
-        for (int64_t o = 0; o < l->out.length; o++) {
-            int64_t rows, start = inside(l, o, &rows);
-            if (l->type == SPT_POOL_MAX)
-                p->kernels->take_largest(x + start * channels, rows, channels, y + o * channels,
-                                         place ? place + s * size + o * channels : NULL);
-            else
-                p->kernels->take_average(x + start * channels, rows, channels, y + o * channels);
-        }
-    }
+    for (int64_t s = first; s < first + n; s++)
+        p->kernels->pool(&w, spt__pass_x(p, i, s), spt__pass_x(p, i + 1, s),
+                         place ? place + s * spt__shape_size(l->out) : NULL);
     return SPT_OK;
 }
 
+/* The derivative of an activation in front of a max pooling is asked only where a largest value
+ * stood, and its output there is the output here: so it is taken here, on fewer values. */
 static int32_t backward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
     if (!p->g[i]) return SPT_OK;
-    int64_t channels = l->in.channels, size = spt__shape_size(l->out);
+    const spt__slot *slot = &p->slots[i];
+    int64_t size = spt__shape_size(l->out);
+    spt__windows w = windows_of(l);
     for (int64_t s = first; s < first + n; s++) {
         const float *g = spt__pass_g(p, i + 1, s);
-        float *out = spt__pass_g(p, i, s);
-        memset(out, 0, (size_t)spt__shape_size(l->in) * sizeof *out);
-        for (int64_t o = 0; o < l->out.length; o++) {
-            int64_t rows, start = inside(l, o, &rows);
-            if (l->type == SPT_POOL_MAX)
-                p->kernels->give_largest(g + o * channels,
-                                         p->slots[i].place + s * size + o * channels, channels,
-                                         out + start * channels);
-            else
-                p->kernels->give_average(g + o * channels, rows, channels, out + start * channels);
+        if (slot->gate) {
+            const float *y = spt__pass_x(p, i + 1, s);
+            p->kernels->differentiate(slot->gate, y, y, g, slot->work, size);
+            g = slot->work;
         }
+        p->kernels->pool_back(&w, g, slot->place ? slot->place + s * size : NULL,
+                              spt__pass_g(p, i, s));
     }
     return SPT_OK;
 }

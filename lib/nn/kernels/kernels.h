@@ -49,7 +49,12 @@ static inline int64_t spt__wide(int64_t channels)
     return channels >= SPT__WIDE ? channels : (SPT__WIDE + channels - 1) / channels * channels;
 }
 
-/* What the step of an optimiser needs to know; adam also with decoupled decay. */
+/* The windows of a pooling, `before` rows of padding in front. */
+typedef struct spt__windows {
+    int64_t length, outputs, channels, size, stride, before;
+    bool largest; /* else the average of what is inside */
+} spt__windows;
+
 typedef struct spt__kernels {
     const char *name;
 
@@ -92,11 +97,10 @@ typedef struct spt__kernels {
                            int64_t g_stride, const float *mean, const float *factor,
                            const float *level, const float *slope);
 
-    /* ---- pooling: one window of `rows` rows ---- */
-    void (*take_largest)(const float *x, int64_t rows, int64_t channels, float *y, uint16_t *place);
-    void (*take_average)(const float *x, int64_t rows, int64_t channels, float *y);
-    void (*give_largest)(const float *g, const uint16_t *place, int64_t channels, float *out);
-    void (*give_average)(const float *g, int64_t rows, int64_t channels, float *out);
+    /* ---- pooling of one sample; `place` (may be NULL forward) says which row of its window a
+     * largest value came from ---- */
+    void (*pool)(const spt__windows *w, const float *x, float *y, uint16_t *place);
+    void (*pool_back)(const spt__windows *w, const float *g, const uint16_t *place, float *out);
 } spt__kernels;
 
 /* By the numbers of lib/base/cpu.h; those that were not built are NULL. */

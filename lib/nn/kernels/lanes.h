@@ -138,10 +138,7 @@ void SPT__PATH(normalise)(const float *x, float *y, spt__rows x_rows, int64_t y_
 void SPT__PATH(normalise_back)(const float *x, const float *g, float *out, spt__rows x_rows,
                                int64_t g_stride, const float *mean, const float *factor,
                                const float *level, const float *slope);
-void SPT__PATH(take_largest)(const float *x, int64_t rows, int64_t channels, float *y,
-                             uint16_t *place);
-void SPT__PATH(take_average)(const float *x, int64_t rows, int64_t channels, float *y);
-void SPT__PATH(give_largest)(const float *g, const uint16_t *place, int64_t channels, float *out);
-void SPT__PATH(give_average)(const float *g, int64_t rows, int64_t channels, float *out);
+void SPT__PATH(pool)(const spt__windows *w, const float *x, float *y, uint16_t *place);
+void SPT__PATH(pool_back)(const spt__windows *w, const float *g, const uint16_t *place, float *out);
 
 #endif

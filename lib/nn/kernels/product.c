@@ -17,7 +17,7 @@
 
 enum {
     PANEL = VECTORS * LANES,
-    K_BLOCK = 8192 / PANEL, /* rows of a panel in 32 KB */
+    PANEL_FLOATS = 8192, /* of a panel in one block of k: 32 KB */
     FAR = 512,              /* floats from one value of a row of a to the next that are too many */
     FEW_ROWS = 4 * MOST_ROWS,
     FEW_COLUMNS = 96, /* of a far apart: their lines stay in the first-level cache */
@@ -57,6 +57,13 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* Rows of b in one block of k. A gate wants the whole sum at once. */
+static int64_t most_k(const spt__product *q, const plan *p)
+{
+    int64_t most = PANEL_FLOATS / (LANES * (p->base + (p->extra > 0)));
+    return q->gate || q->k < most ? q->k : most;
+}
+
 /* Rows of c that stay in the second-level cache while k goes by. */
 static int64_t rows_of_c(const spt__product *q)
 {
@@ -69,7 +76,8 @@ static plan plan_of(const spt__product *q)
 {
     plan p = {0};
     plan_panels(&p, q->n);
-    p.k_block = q->gate || q->k <= K_BLOCK ? q->k : divide_up(q->k, divide_up(q->k, K_BLOCK));
+    int64_t most = most_k(q, &p);
+    p.k_block = divide_up(q->k, divide_up(q->k, most));
     p.pack_a = q->a.col != 1 && (q->a.row != 1 || (q->a.col > FAR && q->k > FEW_COLUMNS));
     p.m_block = p.pack_a ? A_ROWS : rows_of_c(q);
     if (q->panels) return p;
@@ -329,7 +337,7 @@ static void run_block(const spt__product *q, const plan *p, int64_t m0, int64_t 
 int64_t SPT__PATH(product_work)(const spt__product *q)
 {
     plan p = plan_of(q);
-    int64_t block = q->gate || q->k < K_BLOCK ? q->k : K_BLOCK;
+    int64_t block = most_k(q, &p);
     int64_t a = p.pack_a ? A_ROWS * block : 0;
     int64_t b = p.pack_b ? SPT__PATH(panel_size)(p.pack_all ? q->k : block, q->n) : 0;
     return a + b;

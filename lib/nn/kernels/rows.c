@@ -1,4 +1,4 @@
-/* Loops over rows of channels: sums of a batch, normalisation, pooling. */
+/* Loops over rows of channels: sums of a batch, normalisation. */
 #include "lanes.h"
 
 #include <string.h>
@@ -159,49 +159,4 @@ void SPT__PATH(normalise_back)(const float *x, const float *g, float *out, spt__
         for (int64_t at = 0; at < size; at += wide)
             scale_back(x + s * r.stride + at, g + s * g_stride + at, out + s * r.stride + at,
                        size - at < wide ? size - at : wide, mean, factor, level, slope);
-}
-
-/* ---- pooling --------------------------------------------------------------------------------- */
-
-void SPT__PATH(take_largest)(const float *restrict x, int64_t rows, int64_t channels, float *restrict y,
-                         uint16_t *restrict place)
-{
-    memcpy(y, x, (size_t)channels * sizeof *y);
-    for (int64_t r = 1; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            y[c] = x[r * channels + c] > y[c] ? x[r * channels + c] : y[c];
-    if (!place) return;
-    memset(place, 0, (size_t)channels * sizeof *place);
-    for (int64_t r = rows - 1; r > 0; r--) /* the first of equals stays */
-        for (int64_t c = 0; c < channels; c++)
-            place[c] = x[r * channels + c] < y[c] ? place[c] : (uint16_t)r;
-    for (int64_t c = 0; c < channels; c++)
-        place[c] = x[c] < y[c] ? place[c] : 0;
-}
-
-void SPT__PATH(take_average)(const float *restrict x, int64_t rows, int64_t channels, float *restrict y)
-{
-    float share = 1.0F / (float)rows;
-    memcpy(y, x, (size_t)channels * sizeof *y);
-    for (int64_t r = 1; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            y[c] += x[r * channels + c];
-    for (int64_t c = 0; c < channels; c++)
-        y[c] *= share;
-}
-
-void SPT__PATH(give_largest)(const float *restrict g, const uint16_t *restrict place, int64_t channels,
-                         float *restrict out)
-{
-    for (int64_t c = 0; c < channels; c++)
-        out[place[c] * channels + c] += g[c];
-}
-
-void SPT__PATH(give_average)(const float *restrict g, int64_t rows, int64_t channels,
-                         float *restrict out)
-{
-    float share = 1.0F / (float)rows;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < channels; c++)
-            out[r * channels + c] += g[c] * share;
 }

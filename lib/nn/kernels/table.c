@@ -20,8 +20,6 @@ const spt__kernels SPT__PATH(kernels) = {
     .products = SPT__PATH(products),
     .normalise = SPT__PATH(normalise),
     .normalise_back = SPT__PATH(normalise_back),
-    .take_largest = SPT__PATH(take_largest),
-    .take_average = SPT__PATH(take_average),
-    .give_largest = SPT__PATH(give_largest),
-    .give_average = SPT__PATH(give_average),
+    .pool = SPT__PATH(pool),
+    .pool_back = SPT__PATH(pool_back),
 };
