@@ -204,6 +204,31 @@ typedef struct work {
     torch_figures figures;
 } work;
 
+/* The tensors of both sides are the same, and only those are excused that may be: in front of a
+ * batch normalisation a bias, whose exact gradient is zero, and in it the running mean, which
+ * follows the bias. */
+static int32_t check_tensors(const work *w, int64_t *most)
+{
+    const char *next = "";
+    for (int64_t i = (int64_t)w->c->n_tensors - 1; i >= 0; i--) {
+        const torch_tensor *t = &w->c->tensors[i];
+        spt_tensor_info info;
+        spt_record_init(&info, sizeof info);
+        SPT__TRY(spt_network_tensor(w->network, i, &info));
+        if (info.size != t->size) refuse("a tensor has another size");
+        if (info.trainable != (int32_t)(t->flags & TORCH_TRAINABLE))
+            refuse("a tensor is trainable on one side only");
+        bool bias = strstr(info.name, ".bias") && strncmp(next, "bn_", 3) == 0;
+        if (t->flags & TORCH_ZERO && !bias) refuse("a gradient is said to be zero and is not");
+        bool follows = (bias || strstr(info.name, ".mean")) && w->c->epsilon < 1e-6;
+        if (t->flags & TORCH_UNDETERMINED && !follows)
+            refuse("a tensor is said to be undetermined and is not");
+        if (info.size > *most) *most = info.size;
+        next = info.name;
+    }
+    return SPT_OK;
+}
+
 static int32_t build(work *w, const char *path)
 {
     const torch_case *c = w->c;
@@ -222,15 +247,7 @@ static int32_t build(work *w, const char *path)
     SPT__TRY(spt_network_finish(w->network, 1));
     if (spt_network_tensors(w->network) != c->n_tensors) refuse("another number of tensors");
     int64_t most = n_y;
-    for (uint32_t i = 0; i < c->n_tensors; i++) {
-        spt_tensor_info info;
-        spt_record_init(&info, sizeof info);
-        SPT__TRY(spt_network_tensor(w->network, i, &info));
-        if (info.size != c->tensors[i].size) refuse("a tensor has another size");
-        if (info.trainable != (int32_t)(c->tensors[i].flags & TORCH_TRAINABLE))
-            refuse("a tensor is trainable on one side only");
-        if (info.size > most) most = info.size;
-    }
+    SPT__TRY(check_tensors(w, &most));
     w->out = need(malloc((size_t)most * sizeof *w->out));
     return SPT_OK;
 }

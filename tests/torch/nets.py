@@ -169,7 +169,7 @@ class Model(torch.nn.Module):
     def __init__(self, net):
         super().__init__()
         self.net, self.parts = net, torch.nn.ModuleList()
-        length, channels, flat = net.bands, net.channels, False
+        length, channels = net.bands, net.channels
         for l in net.layers + [Layer("d", units=net.outputs)]:
             part = torch.nn.Identity()
             if l.what == "c":
@@ -255,16 +255,14 @@ class Tensor:
 
 def tensors(net):
     found, layers = [], net.layers + [Layer("d")]
+    lost = net.epsilon == EPSILONS[0]
     for i, l in enumerate(layers):
-        before_norm = i + 1 < len(layers) and layers[i + 1].what == "b"
-        after_norm_of_bias = i > 0 and layers[i - 1].what in "cd"
-        lost = net.epsilon < 1e-5
+        normed = i + 1 < len(layers) and layers[i + 1].what == "b"
         if l.what in "cd":
-            found += [Tensor(f"parts.{i}.weight", True), Tensor(f"parts.{i}.bias", True, before_norm, before_norm and lost)]
+            found += [Tensor(f"parts.{i}.weight", True), Tensor(f"parts.{i}.bias", True, normed, normed and lost)]
         if l.what == "b":
             found += [Tensor(f"parts.{i}.weight", True), Tensor(f"parts.{i}.bias", True),
-                      Tensor(f"parts.{i}.running_mean", False, False, after_norm_of_bias and lost),
-                      Tensor(f"parts.{i}.running_var", False)]
+                      Tensor(f"parts.{i}.running_mean", False, False, lost), Tensor(f"parts.{i}.running_var", False)]
     return found
 
 
@@ -330,26 +328,32 @@ def difference(a, b, scale=None):
     return off / (b if scale is None else scale).double().abs().max().item() if off else 0.0
 
 
-def rounding(net, double, single, other):
-    """How far float32 takes PyTorch itself from float64: outputs, gradients, weights. `other` has the rows backwards."""
-    output = gradient = weight = 0.0
-    for v, turn in ((single, lambda y: y), (other, lambda y: y.flip(0))):
-        output = max(output, *(difference(turn(getattr(v, k)), getattr(double, k)) for k in ("predicted", "trained")))
-        before = None
-        for t in tensors(net):
-            if t.trainable:
-                before = before if t.zero else double.gradient[t.name]
-                gradient = max(gradient, difference(v.gradient[t.name], double.gradient[t.name], before))
-            if not t.undetermined:
-                weight = max(weight, difference(v.final[t.name], double.final[t.name]))
-    return output, gradient, weight
+def steady(net, double, single, turn=lambda y: y):
+    """Is PyTorch's float32 within ROUNDING of its float64? `turn` puts the rows in order."""
+    output = max(difference(turn(getattr(single, k)), getattr(double, k)) for k in ("predicted", "trained"))
+    gradient = weight = 0.0
+    scale = None
+    for t in tensors(net):
+        if t.trainable:
+            scale = scale if t.zero else double.gradient[t.name]
+            gradient = max(gradient, difference(single.gradient[t.name], double.gradient[t.name], scale))
+        if not t.undetermined:
+            weight = max(weight, difference(single.final[t.name], double.final[t.name]))
+    return all(off <= most for off, most in zip((output, gradient, weight), ROUNDING))
 
 
-def fit(net, double, single, other):
-    """Do these values say who is right?"""
+def fit_values(net):
+    """The values in float64 and in float32, if they can say who is right, else None."""
+    double = reference(net, torch.float64)
     alive = all(double.gradient[t.name].abs().max() > 0 for t in tensors(net) if t.trainable and not t.zero)
-    return alive and double.nearest >= MARGIN and all(
-        off <= most for off, most in zip(rounding(net, double, single, other), ROUNDING))
+    if not alive or double.nearest < MARGIN:
+        return None
+    single = reference(net, torch.float32)
+    if not steady(net, double, single):
+        return None
+    if not steady(net, double, reference(net, torch.float32, backwards=True), lambda y: y.flip(0)):
+        return None
+    return double, single
 
 
 @dataclasses.dataclass
@@ -361,6 +365,7 @@ class Made:
 
 def make(seed, n, most_weights):
     """n networks with their values."""
+    torch.set_num_threads(1)
     r, made = random.Random(seed), Made([], collections.Counter(), collections.Counter())
     while len(made.cases) < n:
         net = draw_rare(r, made.seen, most_weights)
@@ -368,9 +373,9 @@ def make(seed, n, most_weights):
         for _ in range(TRIES):
             net.seed = r.randrange(2**32)
             made.drawn["weights"] += 1
-            double, single = reference(net, torch.float64), reference(net, torch.float32)
-            if fit(net, double, single, reference(net, torch.float32, backwards=True)):
-                made.cases.append((net, double, single))
+            values = fit_values(net)
+            if values:
+                made.cases.append((net, *values))
                 made.seen.update(features(net))
                 break
     return made

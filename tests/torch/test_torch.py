@@ -23,7 +23,6 @@ MOST_WEIGHTS = 20000  # larger than those in reference.bin
 
 
 def main():
-    torch.set_num_threads(1)
     made = nets.make(SEED, NETWORKS, MOST_WEIGHTS)
     print(nets.story(SEED, made), flush=True)
     failed = passed = 0
