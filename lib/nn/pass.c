@@ -41,6 +41,8 @@ static void plan_layouts(spt_network *network)
     for (int32_t i = 0; i < network->n_layers; i++) {
         spt__layer *l = &network->layers[i];
         spt__layer *next = i + 1 < network->n_layers ? l + 1 : NULL;
+        /* What a convolution leaves between samples is not the zeros that another wants there. */
+        bool fouled = i > 0 && l[-1].kind == &spt__kind_conv && next && next->in_layout.stride > 0;
         if (i == 0 && l->in_layout.stride == 0) l->in_layout = packed(l->in);
         if (l->kind == &spt__kind_conv)
             l->out_layout = (spt__layout){0, l->pitch * l->units};
@@ -54,7 +56,8 @@ static void plan_layouts(spt_network *network)
         bool same = l->kind->elementwise && same_layout(l->in_layout, l->out_layout);
         l->gradient_in_place = same;
         bool free_input = i == 0 || !l[-1].kind->reads_output || !l[-1].kind->reads_output(l - 1);
-        l->output_in_place = same && free_input && l->kind->in_place && l->kind->in_place(l);
+        l->output_in_place =
+            same && !fouled && free_input && l->kind->in_place && l->kind->in_place(l);
     }
 }
 

@@ -41,6 +41,10 @@ static const net_case cases[] = {
     {12, 2, 1, 3, {CONV(3, 5, 1, S), ACT(RELU), CONV(2, 3, 1, S)}},
     {12, 2, 1, 3, {CONV(3, 5, 1, S), ACT(SWISH), DROP(0.3), CONV(2, 3, 2, V)}},
     {12, 2, 1, 4, {CONV(3, 4, 1, V), NORM, ACT(ELU), CONV(2, 3, 1, S), NORM, ACT(RELU)}},
+    /* the second wants its samples as far apart as the first leaves them, with zeros between */
+    {10, 2, 1, 3, {CONV(3, 2, 3, V), ACT(LEAKY), CONV(2, 2, 1, S)}},
+    {10, 2, 1, 3, {CONV(3, 2, 3, V), DROP(0.3), ACT(RELU), CONV(2, 2, 1, S)}},
+    {9, 1, 1, 3, {CONV(2, 3, 4, V), ACT(LEAKY), ACT(RELU), CONV(3, 2, 1, S)}},
     /* batch normalisation: per channel, per unit, on the input, one value per channel */
     {6, 3, 1, 5, {NORM}},
     {6, 2, 1, 4, {DENSE(4), NORM}},
