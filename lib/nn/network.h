@@ -108,6 +108,7 @@ struct spt__layer {
     int32_t tensor;     /* index of the first, when it has some */
     spt__layout in_layout, out_layout;
     bool output_in_place, gradient_in_place;
+    bool fouled;   /* what stands between its input's samples must not come between its output's */
     int64_t block; /* samples that go through this and its neighbours at once */
 };
 

@@ -42,7 +42,7 @@ static void plan_layouts(spt_network *network)
         spt__layer *l = &network->layers[i];
         spt__layer *next = i + 1 < network->n_layers ? l + 1 : NULL;
         /* What a convolution leaves between samples is not the zeros that another wants there. */
-        bool fouled = i > 0 && l[-1].kind == &spt__kind_conv && next && next->in_layout.stride > 0;
+        l->fouled = i > 0 && l[-1].kind == &spt__kind_conv && next && next->in_layout.stride > 0;
         if (i == 0 && l->in_layout.stride == 0) l->in_layout = packed(l->in);
         if (l->kind == &spt__kind_conv)
             l->out_layout = (spt__layout){0, l->pitch * l->units};
@@ -57,7 +57,7 @@ static void plan_layouts(spt_network *network)
         l->gradient_in_place = same;
         bool free_input = i == 0 || !l[-1].kind->reads_output || !l[-1].kind->reads_output(l - 1);
         l->output_in_place =
-            same && !fouled && free_input && l->kind->in_place && l->kind->in_place(l);
+            same && !l->fouled && free_input && l->kind->in_place && l->kind->in_place(l);
     }
 }
 
@@ -90,7 +90,7 @@ static bool couples(const spt__pass *p, int32_t i)
 static bool in_place(const spt__pass *p, int32_t i)
 {
     const spt__layer *l = &p->network->layers[i];
-    return l->output_in_place || (!trains(p) && l->kind == &spt__kind_batch_norm &&
+    return l->output_in_place || (!trains(p) && l->kind == &spt__kind_batch_norm && !l->fouled &&
                                   same_layout(l->in_layout, l->out_layout));
 }
 
