@@ -12,18 +12,6 @@ const double torch_bars[TORCH_MEASURES] = {1e-5, 1e-4, 1e-3};
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-/* Every instruction-set path that a context can take is compared with the same values. There is
- * one so far; where the context lets a host choose, its names stand here and choose_path() asks for
- * them. */
-const char *const torch_paths[] = {"default", NULL};
-
-static int32_t choose_path(spt_ctx *ctx, const char *path)
-{
-    (void)ctx;
-    (void)path;
-    return SPT_OK;
-}
-
 /* ---- the file -------------------------------------------------------------------------------- */
 
 enum { WORD = 4, HEADER_WORDS = 3, LAYER_WORDS = 6 };
@@ -229,7 +217,7 @@ static int32_t check_tensors(const work *w, int64_t *most)
     return SPT_OK;
 }
 
-static int32_t build(work *w, const char *path)
+static int32_t build(work *w, const char *kernels)
 {
     const torch_case *c = w->c;
     int64_t n_x = c->rows * c->bands * c->channels, n_y = c->rows * c->outputs;
@@ -240,7 +228,7 @@ static int32_t build(work *w, const char *path)
     for (int64_t i = 0; i < n_y; i++)
         w->y[i] = 2.0F * data_at(c->seed, (uint64_t)(n_x + i)) - 1.0F;
 
-    SPT__TRY(choose_path(w->ctx, path));
+    SPT__TRY(spt_ctx_set_kernels(w->ctx, kernels));
     SPT__TRY(spt_network_new(w->ctx, c->bands, c->channels, c->outputs, &w->network));
     for (uint32_t i = 0; i < c->n_layers; i++)
         SPT__TRY(add_layer(w->network, c->layers + (size_t)i * LAYER_WORDS * WORD));
@@ -367,11 +355,11 @@ static int32_t compare_all(work *w)
     return SPT_OK;
 }
 
-torch_figures torch_compare(const torch_case *c, const char *path)
+torch_figures torch_compare(const torch_case *c, const char *kernels)
 {
     work w = {.c = c};
     if (spt_ctx_new(NULL, &w.ctx) < 0) need(NULL);
-    int32_t status = build(&w, path);
+    int32_t status = build(&w, kernels);
     if (status >= 0) status = compare_all(&w);
     if (status < 0)
         snprintf(w.figures.error, sizeof w.figures.error, "%s: %s", spt_status_name(status),

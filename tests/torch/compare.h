@@ -65,8 +65,7 @@ typedef struct torch_figures {
     char error[320];                /* of the library; empty when all went well */
 } torch_figures;
 
-/* The instruction-set paths to compare, ends with NULL. */
-extern const char *const torch_paths[];
-torch_figures torch_compare(const torch_case *c, const char *path);
+/* With kernels by name, as spt_ctx_set_kernels() has them. */
+torch_figures torch_compare(const torch_case *c, const char *kernels);
 
 #endif

@@ -1,13 +1,13 @@
-/* compare_torch FILE...: every network of files that nets.py wrote, on every path, with figures. */
+/* compare_torch FILE...: every network of files that nets.py wrote, with all kernels, with figures. */
 #include "compare.h"
 
 #include <stdio.h>
 
-static int show(const torch_case *c, uint32_t index, const char *path)
+static int show(const torch_case *c, uint32_t index, const char *kernels)
 {
-    torch_figures f = torch_compare(c, path);
+    torch_figures f = torch_compare(c, kernels);
     int failed = f.error[0] != 0;
-    printf("network %2u %s:", index, path);
+    printf("network %2u %-8s:", index, kernels);
     for (int m = 0; m < TORCH_MEASURES; m++) {
         bool good = f.worst[m] <= torch_bars[m];
         printf(" %s %.1e%s%s%s", torch_measure_names[m], f.worst[m], good ? "" : " (",
@@ -25,8 +25,8 @@ int main(int argc, char **argv)
         torch_file file = torch_open(argv[a]);
         for (uint32_t i = 0; i < file.n_cases; i++) {
             torch_case c = torch_read(&file, i);
-            for (const char *const *path = torch_paths; *path; path++) {
-                int bad = show(&c, i, *path);
+            for (int32_t k = 0; spt_kernels_name(k); k++) {
+                int bad = show(&c, i, spt_kernels_name(k));
                 failed += bad;
                 passed += 1 - bad;
             }

@@ -7,9 +7,32 @@
 #include <check.h>
 #include <locale.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* With SPT_TEST_KERNELS in the environment the contexts of a test use these kernels; meson runs the
+ * suites that compute once for each table. */
+static inline int32_t testing_ctx_new(const spt_allocator *allocator, spt_ctx **out)
+{
+    int32_t status = spt_ctx_new(allocator, out);
+    const char *kernels = getenv("SPT_TEST_KERNELS");
+    if (status == SPT_OK && kernels) status = spt_ctx_set_kernels(*out, kernels);
+    return status;
+}
+#define spt_ctx_new(allocator, out) testing_ctx_new(allocator, out)
+
+/* The machine has the instructions that the suite is asked to use. */
+static inline bool testing_kernels_run(void)
+{
+    const char *kernels = getenv("SPT_TEST_KERNELS");
+    if (!kernels) return true;
+    for (int32_t i = 0; spt_kernels_name(i); i++)
+        if (!strcmp(spt_kernels_name(i), kernels)) return true;
+    printf("skipped: this machine cannot run the kernels '%s'\n", kernels);
+    return false;
+}
 
 /* The call must succeed; else the test fails with the library's own words. */
 #define OK(ctx, call)                                                                    \
@@ -54,6 +77,7 @@
     int main(void)                                          \
     {                                                       \
         setlocale(LC_ALL, "");                              \
+        if (!testing_kernels_run()) return 77;              \
         Suite *suite_ = suite_create(name);                 \
         TCase *tcase = tcase_create(name);                  \
         tcase_set_timeout(tcase, 240);                      \

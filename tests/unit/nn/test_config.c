@@ -288,6 +288,7 @@ END_TEST
 
 int main(void)
 {
+    if (!testing_kernels_run()) return 77;
     Suite *suite = suite_create("nn_config");
     TCase *tcase = tcase_create("nn_config");
     tcase_add_checked_fixture(tcase, set_up, tear_down);

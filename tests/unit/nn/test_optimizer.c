@@ -207,6 +207,7 @@ END_TEST
 
 int main(void)
 {
+    if (!testing_kernels_run()) return 77;
     Suite *suite = suite_create("nn_optimizer");
     TCase *tcase = tcase_create("nn_optimizer");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
