@@ -85,6 +85,7 @@ static const net_case cases[] = {
      {CONV(4, 5, 1, S), NORM, ACT(RELU), POOL(MX, 2, 2, V), DROP(0.2), DENSE(6), NORM, ACT(RELU),
       DROP(0.2), DENSE(3), ACT(SWISH)}},
 };
+enum { N_CASES = sizeof cases / sizeof cases[0] };
 
 /* ---- fixture: a network of the case with random weights and data ------------------------------
  */
@@ -123,13 +124,17 @@ static void set_tensors(fixture *f, spt__rng *r)
     }
 }
 
-static void set_up(fixture *f, const net_case *c)
+/* Every case twice: a batch at once, as its size would have it, and in blocks of two samples. */
+static void set_up(fixture *f, int number)
 {
+    const net_case *c = &cases[number % N_CASES];
     *f = (fixture){.c = c};
     ck_assert_int_eq(spt_ctx_new(NULL, &f->ctx), SPT_OK);
     OK(f->ctx, spt_network_new(f->ctx, c->bands, c->channels, c->outputs, &f->network));
     OK(f->ctx, add_layers(f->network, c->layers));
     OK(f->ctx, spt_network_finish(f->network, 1));
+    for (int32_t i = 0; number >= N_CASES && i < f->network->n_layers; i++)
+        f->network->layers[i].block = 2;
     for (int32_t i = 0; i < f->network->n_tensors; i++)
         f->n_w += f->network->tensors[i].size;
     f->n_x = c->rows * c->bands * c->channels;
@@ -203,7 +208,7 @@ static void train_forward(fixture *f, spt__pass *p)
 START_TEST(outputs_are_those_of_the_reference)
 {
     fixture f;
-    set_up(&f, &cases[_i]);
+    set_up(&f, _i);
     float *y = calloc((size_t)f.n_y, sizeof *y);
     OK(f.ctx, spt_network_predict(f.network, f.xf, f.c->rows, y));
     reference_forward(f.c, f.w, NULL, false, f.x, f.c->rows, f.y);
@@ -226,7 +231,7 @@ END_TEST
 START_TEST(gradients_are_those_of_the_reference)
 {
     fixture f;
-    set_up(&f, &cases[_i]);
+    set_up(&f, _i);
     spt__err e;
     spt__pass *p;
     ck_assert_int_eq(spt__pass_new(f.network, f.c->rows, SPT__TRAIN | SPT__INPUT_GRADIENT, &p, &e),
@@ -279,7 +284,7 @@ END_TEST
 START_TEST(room_and_mode_do_not_change_bits)
 {
     fixture f;
-    set_up(&f, &cases[_i]);
+    set_up(&f, _i);
     spt__err e;
     spt__pass *p, *q;
     int64_t n = f.c->rows;
@@ -300,7 +305,7 @@ END_TEST
 START_TEST(running_statistics_are_those_of_the_reference)
 {
     fixture f;
-    set_up(&f, &cases[_i]);
+    set_up(&f, _i);
     spt__err e;
     spt__pass *p;
     ck_assert_int_eq(spt__pass_new(f.network, f.c->rows, SPT__TRAIN, &p, &e), SPT_OK);
@@ -329,7 +334,7 @@ START_TEST(every_kind_is_in_a_case)
         bool found = false;
         for (size_t i = 0; i < sizeof cases / sizeof cases[0] && !found; i++) {
             fixture f;
-            set_up(&f, &cases[i]);
+            set_up(&f, (int)i);
             for (int32_t k = 0; k < f.network->n_layers; k++)
                 found |= f.network->layers[k].kind == *kind;
             tear_down(&f);
@@ -344,14 +349,13 @@ END_TEST
 int main(void)
 {
     if (!testing_kernels_run()) return 77;
-    const int n = (int)(sizeof cases / sizeof cases[0]);
     Suite *suite = suite_create("nn_layers");
     TCase *tcase = tcase_create("nn_layers");
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, outputs_are_those_of_the_reference, 0, n);
-    tcase_add_loop_test(tcase, gradients_are_those_of_the_reference, 0, n);
-    tcase_add_loop_test(tcase, room_and_mode_do_not_change_bits, 0, n);
-    tcase_add_loop_test(tcase, running_statistics_are_those_of_the_reference, 0, n);
+    tcase_add_loop_test(tcase, outputs_are_those_of_the_reference, 0, 2 * N_CASES);
+    tcase_add_loop_test(tcase, gradients_are_those_of_the_reference, 0, 2 * N_CASES);
+    tcase_add_loop_test(tcase, room_and_mode_do_not_change_bits, 0, 2 * N_CASES);
+    tcase_add_loop_test(tcase, running_statistics_are_those_of_the_reference, 0, 2 * N_CASES);
     tcase_add_test(tcase, every_kind_is_in_a_case);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
