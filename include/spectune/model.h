@@ -55,9 +55,9 @@ SPT_API int32_t spt_statistics_compute(const double *reference, const double *pr
 typedef struct spt_model spt_model;
 
 /** Knobs of fitting beside those of training (which it contains, same names): `scale`
- * channel|band|none (channel), `target_scale` standard|none (standard), `watch_share` (0.1, share
- * of the training rows watched for early stopping, whole groups where groups are given), `group`
- * (column, ""). */
+ * channel|band|centre|none (centre; see spt_scale), `target_scale` standard|none (standard),
+ * `watch_share` (0.1, share of the training rows watched for early stopping, whole groups where
+ * groups are given), `group` (column, ""). */
 SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Train a model with one configuration.

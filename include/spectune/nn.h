@@ -69,14 +69,14 @@ SPT_API int32_t spt_network_finish(spt_network *network, uint64_t seed);
 /** Build a finished network from a configuration.
  *
  * Parameter names (those that the space lacks take the value in brackets; others are an error, but
- * for the names of training options and the channels): `conv_blocks` (0); per block i from 1:
- * `conv_i_filters` (16), `conv_i_kernel` (5), `conv_i_stride` (1), `conv_i_padding` valid|same
- * (same), `conv_i_batch_norm` (false), `conv_i_activation` (relu), `conv_i_pool` (false),
- * `conv_i_pool_type` max|average (max), `conv_i_pool_size` (2), `conv_i_pool_stride` (the size),
- * `conv_i_pool_padding` (valid), `conv_i_dropout` (false), `conv_i_dropout_rate` (0.2); `fc_blocks`
- * (0); per block: `fc_i_units` (32), `fc_i_batch_norm` (false), `fc_i_activation` (relu),
- * `fc_i_dropout` (false), `fc_i_dropout_rate` (0.2). Order in a block: convolution or dense, batch
- * normalisation, activation, pooling, dropout.
+ * for the channels and the options of training and fitting that can be searched): `conv_blocks`
+ * (0); per block i from 1: `conv_i_filters` (16), `conv_i_kernel` (5), `conv_i_stride` (1),
+ * `conv_i_padding` valid|same (same), `conv_i_batch_norm` (false), `conv_i_activation` (relu),
+ * `conv_i_pool` (false), `conv_i_pool_type` max|average (max), `conv_i_pool_size` (2),
+ * `conv_i_pool_stride` (the size), `conv_i_pool_padding` (valid), `conv_i_dropout` (false),
+ * `conv_i_dropout_rate` (0.2); `fc_blocks` (0); per block: `fc_i_units` (32), `fc_i_batch_norm`
+ * (false), `fc_i_activation` (relu), `fc_i_dropout` (false), `fc_i_dropout_rate` (0.2). Order in a
+ * block: convolution or dense, batch normalisation, activation, pooling, dropout.
  *
  * @param channels  number of channels that the configuration switches on
  * @return SPT_OK, SPT_ESHAPE (block named), SPT_EINVAL, SPT_ENOMEM
@@ -131,7 +131,8 @@ SPT_API int32_t spt_network_predict(spt_network *network, const float *x, int64_
  * than the rows means one full batch), `epochs` (100), `patience` (60 epochs without a better
  * watched loss; 0: never stop early), `seed` (1). */
 SPT_API int32_t spt_training_options_new(spt_ctx *ctx, spt_options **out);
-/** Set those knobs that are parameters of the configuration too, by the same names. */
+/** Set those knobs that are parameters of the configuration too, by the same names; of options of
+ * fitting as well (spt_fit_options_new()). */
 SPT_API int32_t spt_training_options_configure(spt_options *options, const spt_config *config);
 
 /** What is known after an epoch. */

@@ -152,7 +152,7 @@ SPT_API int32_t spt_study_run(spt_study *study, int64_t trials, double seconds);
 typedef struct spt_cv spt_cv;
 
 /** Knobs: `folds` (5), `group` (column, ""), `seed` (1), `test` ("COLUMN=VALUE": rows never used,
- * ""), `scale` channel|band|none (channel), `target_scale` standard|none (standard), `watch`
+ * ""), `scale` channel|band|centre|none (centre), `target_scale` standard|none (standard), `watch`
  * inner|scored (inner: early stopping watches a share of the training rows; scored: the fold that
  * scores, which flatters the error), `watch_share` (0.1), and those of training
  * (spt_training_options_new()). */

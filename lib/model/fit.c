@@ -33,26 +33,60 @@ static int32_t copy_knobs(const spt_options *from, spt_options *to)
     return SPT_OK;
 }
 
-int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_config *config,
-                          int64_t epochs, spt__training *out)
+static spt__fit_settings read_settings(const spt_options *options)
+{
+    static const int32_t scales[] = {SPT_SCALE_CHANNEL, SPT_SCALE_BAND, SPT_SCALE_CENTRE,
+                                     SPT_SCALE_NONE};
+    const spt__knob *knobs = spt__fit_knobs;
+    return (spt__fit_settings){
+        .training = spt__training_from(options, knobs),
+        .scale = scales[spt__option_choice(options, knobs, "scale")],
+        .scale_target = spt__option_choice(options, knobs, "target_scale") == 0,
+        .watch_share = spt__option(options, knobs, "watch_share"),
+    };
+}
+
+int32_t spt__fit_settings_init(spt_ctx *ctx, const spt_options *from, const spt_config *config,
+                               int64_t epochs, spt__fit_settings *out)
 {
     spt_options *options = NULL;
-    SPT__TRY(spt_training_options_new(ctx, &options));
+    SPT__TRY(spt_fit_options_new(ctx, &options));
     int32_t status = from ? copy_knobs(from, options) : SPT_OK;
     if (status >= 0 && config) status = spt_training_options_configure(options, config);
     if (status >= 0 && epochs != 0)
         status = spt_options_set_number(options, "epochs", (double)epochs);
-    if (status >= 0) status = spt__training_read(options, out, &ctx->err);
+    if (status >= 0) *out = read_settings(options);
     spt_options_free(options);
     return status;
 }
 
-void spt__fit_settings(spt__fit_job *job, const spt_options *options, const spt__knob *table)
+/* Can the knob of this name have every value of the parameter? */
+static int32_t check_values(spt_options *options, const spt_space *space, int32_t index)
 {
-    static const int32_t scales[] = {SPT_SCALE_CHANNEL, SPT_SCALE_BAND, SPT_SCALE_NONE};
-    job->scale = scales[spt__option_choice(options, table, "scale")];
-    job->scale_target = spt__option_choice(options, table, "target_scale") == 0;
-    job->watch_share = spt__option(options, table, "watch_share");
+    spt_parameter_info p;
+    spt_record_init(&p, sizeof p);
+    SPT__TRY(spt_space_describe(space, index, &p));
+    for (int32_t k = 0; k < p.n_choices; k++)
+        SPT__TRY(spt_options_set_text(options, p.name, spt_space_choice(space, index, k)));
+    if (p.n_choices > 0) return SPT_OK;
+    SPT__TRY(spt_options_set_number(options, p.name, p.low));
+    return spt_options_set_number(options, p.name, p.high);
+}
+
+int32_t spt__fit_check_space(spt_ctx *ctx, const spt_space *space)
+{
+    spt_options *options = NULL;
+    int32_t status = spt_fit_options_new(ctx, &options);
+    for (int64_t i = 0; status >= 0 && spt__fit_knobs[i].name; i++) {
+        int32_t index = spt_space_find(space, spt__fit_knobs[i].name);
+        if (index < 0) continue;
+        status = check_values(options, space, index);
+        if (status < 0)
+            spt__fail_prefix(&ctx->err, "a value of the space's parameter '%s' is impossible: ",
+                             spt__fit_knobs[i].name);
+    }
+    spt_options_free(options);
+    return status;
 }
 
 /* ---- watched rows -------------------------------------------------------------------------- */
@@ -121,7 +155,7 @@ int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t 
         return spt__fail(e, SPT_EDATA,
                          "there is one training row; early stopping watches some rows and needs "
                          "two, or a fixed number of epochs");
-    int64_t wanted = (int64_t)floor(job->watch_share * (double)n + 0.5);
+    int64_t wanted = (int64_t)floor(job->settings.watch_share * (double)n + 0.5);
     wanted = wanted < 1 ? 1 : wanted > n - 1 ? n - 1 : wanted;
     memset(mark, 0, (size_t)n);
     if (job->group) {
@@ -183,9 +217,9 @@ static int32_t scale_inputs(work *w, spt__err *e)
     for (int64_t i = 0; i < w->n_rows; i++)
         spt__take_channels(job->x + source_row(job, i) * row, job->x_mask, job->p, job->mask,
                            w->x + i * job->p * w->c);
-    if (job->scale == SPT_SCALE_NONE) return SPT_OK;
-    SPT__TRY(spt__scaler_fit(job->ctx, w->x, job->n_train, job->p, w->c, NULL, 0, job->scale,
-                             &w->scaler, e));
+    if (job->settings.scale == SPT_SCALE_NONE) return SPT_OK;
+    SPT__TRY(spt__scaler_fit(job->ctx, w->x, job->n_train, job->p, w->c, NULL, 0,
+                             job->settings.scale, &w->scaler, e));
     return spt_scaler_apply(w->scaler, w->x, w->n_rows);
 }
 
@@ -224,7 +258,7 @@ static int32_t scale_targets(work *w, spt__err *e)
     for (int64_t k = 0; k < job->t; k++) {
         w->mean[k] = 0;
         w->sd[k] = 1;
-        if (job->scale_target) fit_target(w, k);
+        if (job->settings.scale_target) fit_target(w, k);
         for (int64_t i = 0; i < w->n_rows; i++)
             w->y[i * job->t + k] =
                 (float)((job->y[source_row(job, i) * job->t + k] - w->mean[k]) / w->sd[k]);
@@ -280,7 +314,7 @@ typedef struct told {
 static double loss_factor(const work *w)
 {
     if (w->job->t != 1) return 1;
-    return w->job->training.loss == SPT__LOSS_MAE ? w->sd[0] : w->sd[0] * w->sd[0];
+    return w->job->settings.training.loss == SPT__LOSS_MAE ? w->sd[0] : w->sd[0] * w->sd[0];
 }
 
 static int32_t on_epoch(const spt_epoch *epoch, void *user)
@@ -308,7 +342,7 @@ int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err 
                     .watch = w.watch,
                     .n_train = w.n_train,
                     .n_watch = w.n_watch,
-                    .training = job->training,
+                    .training = job->settings.training,
                     .stream = job->stream,
                     .fn = job->fn ? on_epoch : NULL,
                     .user = &t};

@@ -14,6 +14,14 @@ typedef enum {
     SPT__WATCH_NONE = 3   /* nothing is watched: all epochs of the settings run */
 } spt__watch;
 
+/* What options and configuration say of fitting. */
+typedef struct spt__fit_settings {
+    spt__training training;
+    int32_t scale;      /* spt_scale */
+    bool scale_target;  /* to mean 0, s.d. 1 */
+    double watch_share; /* WATCH_INNER: of n_train, rounded, at least 1 row */
+} spt__fit_settings;
+
 /* Everything here is borrowed and only read, so one network, x, y, ... serve many jobs at a time.
  * Where the losses of callback and report are told, they are in the target's unit (mse and huber:
  * its square) when there is one target; several scaled targets have no unit in common. */
@@ -28,15 +36,12 @@ typedef struct spt__fit_job {
     const int64_t *train;       /* n_train rows of x and y */
     int64_t n_train;            /* at least 1; 2 for WATCH_INNER */
     int32_t watch;              /* spt__watch */
-    double watch_share;         /* WATCH_INNER: of n_train, rounded, at least 1 row */
     const int64_t *group;       /* n numbers from 0 to n - 1, or NULL; WATCH_INNER takes
                                    whole groups */
     const int64_t *watched;     /* WATCH_GIVEN: n_watched rows */
     int64_t n_watched;          /* */
-    int32_t scale;              /* spt_scale */
-    bool scale_target;          /* to mean 0, s.d. 1 */
+    spt__fit_settings settings; /* of spt__fit_settings_init() */
     const spt_network *network; /* pattern, of spt__fit_network(); each job trains a copy */
-    spt__training training;     /* of spt__fit_training() */
     spt__stream stream;         /* seed, trial and fold name every random number (initial weights,
                                    watched rows, mini-batches, dropout): no result depends on the
                                    order in which jobs run */
@@ -98,23 +103,26 @@ int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t 
 int32_t spt__fit_network(spt_ctx *ctx, const spt_config *config, int64_t p, int32_t mask, int64_t t,
                          spt_network **out);
 
-/* Training settings: the values of `from` (options of any kind that contains the training knobs;
- * NULL: their defaults), over them those of the configuration (may be NULL), over them `epochs`
- * when it is not 0. */
-int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_config *config,
-                          int64_t epochs, spt__training *out);
+/* The values of `from` (options of any kind that contains the knobs of fitting; NULL: their
+ * defaults), over them those of the configuration (may be NULL), over them `epochs` when it is not
+ * 0. */
+int32_t spt__fit_settings_init(spt_ctx *ctx, const spt_options *from, const spt_config *config,
+                               int64_t epochs, spt__fit_settings *out);
+
+/* Are all values possible that the space has for parameters which are knobs of fitting? */
+int32_t spt__fit_check_space(spt_ctx *ctx, const spt_space *space);
 
 /* Knobs that fitting has beside those of training, for tables of options that contain them. */
-#define SPT__FIT_KNOBS                                                                      \
-    SPT__CHOICE("scale", "channel|band|none", "channel",                                    \
-                "standardise the inputs per channel, per band and channel, or not at all"), \
-        SPT__CHOICE("target_scale", "standard|none", "standard",                            \
-                    "scale the targets to mean 0 and s.d. 1 for training, or not"),         \
-        SPT__NUMBER("watch_share", 0.001, 0.9, 0.1,                                         \
+#define SPT__FIT_KNOBS                                                                        \
+    SPT__CHOICE("scale", "channel|band|centre|none", "centre",                                \
+                "standardise the inputs: mean and s.d. per channel, both per band, mean per " \
+                "band and s.d. per channel, or not at all"),                                  \
+        SPT__CHOICE("target_scale", "standard|none", "standard",                              \
+                    "scale the targets to mean 0 and s.d. 1 for training, or not"),           \
+        SPT__NUMBER("watch_share", 0.001, 0.9, 0.1,                                           \
                     "share of the training rows watched for early stopping")
 
-/* Set scale, scale_target and watch_share from options of a table with SPT__FIT_KNOBS (NULL: the
- * table's defaults). */
-void spt__fit_settings(spt__fit_job *job, const spt_options *options, const spt__knob *table);
+/* All knobs of spt_fit_options_new(): those of training, the above, `group`. */
+extern const spt__knob spt__fit_knobs[];
 
 #endif

@@ -223,8 +223,8 @@ static int32_t make_member(spt__reading *r, pieces *p, spt__member **out)
 {
     spt_network *network = p->network;
     spt_scaler *scaler = NULL;
-    int64_t n =
-        p->mode + 1 == SPT_SCALE_BAND ? network->bands * network->channels : network->channels;
+    int64_t n = network->channels;
+    if (p->mode + 1 != SPT_SCALE_CHANNEL) n *= network->bands;
     if (p->mode + 1 != SPT_SCALE_NONE) {
         if (p->n_mean != n || p->n_sd != n)
             return spt__in_fail(&r->in, "scaling has %lld means and %lld s.d.; %lld are needed",

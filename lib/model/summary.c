@@ -16,8 +16,16 @@ static void put_channels(spt__buf *b, int32_t mask)
 
 static const char *scaling_name(const spt__member *member)
 {
-    if (!member->scaler || member->scaler->mode == SPT_SCALE_NONE) return "none";
-    return member->scaler->mode == SPT_SCALE_BAND ? "per band and channel" : "per channel";
+    switch (member->scaler ? member->scaler->mode : SPT_SCALE_NONE) {
+    case SPT_SCALE_CHANNEL:
+        return "per channel";
+    case SPT_SCALE_BAND:
+        return "per band and channel";
+    case SPT_SCALE_CENTRE:
+        return "mean per band, s.d. per channel";
+    default:
+        return "none";
+    }
 }
 
 static void put_input(spt__buf *b, const spt_model *model)

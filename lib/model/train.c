@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static const spt__knob fit_knobs[] = {
+const spt__knob spt__fit_knobs[] = {
     SPT__TRAINING_KNOBS,
     SPT__FIT_KNOBS,
     {"group", SPT_OPTION_TEXT, 0, 0, 0, NULL, "",
@@ -19,7 +19,7 @@ int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out)
     SPT__REQUIRE(out);
     *out = NULL;
     SPT__REQUIRE(ctx);
-    return spt__options_new(ctx, "fit", fit_knobs, out);
+    return spt__options_new(ctx, "fit", spt__fit_knobs, out);
 }
 
 /* What one call owns. */
@@ -115,7 +115,7 @@ static int32_t load(session *s)
                       (size_t)(s->p * spt__channel_count(s->mask)) * sizeof *s->x);
     if (!s->x) return spt__nomem(e);
     SPT__TRY(spt_prep_channels(s->ctx, s->prep, s->used, s->mask, SPT_FLOAT32, s->x));
-    const char *group = spt__option_text(s->options, fit_knobs, "group");
+    const char *group = spt__option_text(s->options, spt__fit_knobs, "group");
     int64_t column = 0, n_groups = 0;
     if (!*group) return SPT_OK;
     s->group = spt__alloc(s->ctx, (size_t)s->n, sizeof *s->group);
@@ -143,14 +143,13 @@ static int32_t train(session *s, int64_t epochs, spt_epoch_fn fn, void *user, ui
                         .fn = fn,
                         .user = user};
     SPT__TRY(spt__fit_network(s->ctx, s->config, s->p, s->mask, 1, &s->network));
-    SPT__TRY(spt__fit_training(s->ctx, s->options, s->config, epochs, &job.training));
-    spt__fit_settings(&job, s->options, fit_knobs);
+    SPT__TRY(spt__fit_settings_init(s->ctx, s->options, s->config, epochs, &job.settings));
     for (int64_t i = 0; i < s->n; i++) /* numbers within `applied` have had their use */
         s->rows[i] = i;
     job.train = s->rows;
     job.network = s->network;
-    job.stream = (spt__stream){.seed = job.training.seed};
-    *seed = job.training.seed;
+    job.stream = (spt__stream){.seed = job.settings.training.seed};
+    *seed = job.settings.training.seed;
     return spt__fit_run(&job, &s->result, &s->ctx->err);
 }
 
@@ -244,7 +243,7 @@ static int32_t write_notes(const session *s, spt_model *model, uint64_t seed)
     SPT__TRY(spt__model_note_config(model, s->config, e));
     spt__buf b;
     spt__buf_init(&b, s->ctx);
-    spt__options_print(s->options, fit_knobs, &b);
+    spt__options_print(s->options, spt__fit_knobs, &b);
     SPT__TRY(note_buffer(model, "options", &b, e));
     return spt__model_note_data(model, s->used, s->target, e);
 }
@@ -282,7 +281,7 @@ int32_t spt_model_fit(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *
     if (epochs < 0)
         return spt__fail(e, SPT_EINVAL, "epochs is %lld; 0 (early stopping) or more are possible",
                          (long long)epochs);
-    if (options && !spt__options_are(options, fit_knobs))
+    if (options && !spt__options_are(options, spt__fit_knobs))
         return spt__fail(e, SPT_EINVAL,
                          "these are no options of fitting; make them with spt_fit_options_new()");
     session s = {.ctx = ctx,

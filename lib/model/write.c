@@ -10,7 +10,7 @@
 const char *const spt__activation_names[] = {"relu", "leaky_relu", "elu", "selu", "swish", NULL};
 const char *const spt__padding_names[] = {"valid", "same", NULL};
 const char *const spt__pool_names[] = {"max", "average", NULL};
-const char *const spt__scale_names[] = {"none", "channel", "band", NULL};
+const char *const spt__scale_names[] = {"none", "channel", "band", "centre", NULL};
 
 const char *spt__layer_element(const spt__layer_kind *kind)
 {

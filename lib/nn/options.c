@@ -11,14 +11,9 @@ int32_t spt_training_options_new(spt_ctx *ctx, spt_options **out)
     return spt__options_new(ctx, "training", spt__training_knobs, out);
 }
 
-int32_t spt__training_read(const spt_options *options, spt__training *out, spt__err *e)
+spt__training spt__training_from(const spt_options *options, const spt__knob *knobs)
 {
-    const spt__knob *knobs = spt__training_knobs;
-    if (options && !spt__options_are(options, knobs))
-        return spt__fail(e, SPT_EINVAL,
-                         "these are not training options; make them with "
-                         "spt_training_options_new()");
-    *out = (spt__training){
+    return (spt__training){
         .loss = (spt__loss)spt__option_choice(options, knobs, "loss"),
         .optimizer = (spt__optimizer)spt__option_choice(options, knobs, "optimizer"),
         .huber_delta = spt__option(options, knobs, "huber_delta"),
@@ -35,5 +30,14 @@ int32_t spt__training_read(const spt_options *options, spt__training *out, spt__
         .patience = spt__option_int(options, knobs, "patience"),
         .seed = (uint64_t)spt__option_int(options, knobs, "seed"),
     };
+}
+
+int32_t spt__training_read(const spt_options *options, spt__training *out, spt__err *e)
+{
+    if (!spt__options_are(options, spt__training_knobs))
+        return spt__fail(e, SPT_EINVAL,
+                         "these are not training options; make them with "
+                         "spt_training_options_new()");
+    *out = spt__training_from(options, spt__training_knobs);
     return SPT_OK;
 }

@@ -62,6 +62,8 @@ typedef struct spt__training {
 } spt__training;
 
 int32_t spt__training_read(const spt_options *options, spt__training *out, spt__err *e);
+/* From options of any table that contains the knobs of training. */
+spt__training spt__training_from(const spt_options *options, const spt__knob *table);
 
 /* Sum of the losses of n values; with `gradient` also its derivative times `scale`. */
 double spt__loss_sum(const spt__training *t, const float *output, const float *target, int64_t n,

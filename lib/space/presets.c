@@ -55,6 +55,7 @@ static const char *const optimizers[] = {"adagrad", "rmsprop", "adam"};
 static const char *const activations[] = {"relu", "leaky_relu", "elu", "selu", "swish"};
 static const char *const paddings[] = {"valid", "same"};
 static const char *const pools[] = {"max", "average"};
+static const char *const scales[] = {"channel", "band", "centre"};
 static const struct {
     const char *name;
     bool on;
@@ -203,6 +204,7 @@ static void build(maker *m, const preset *p)
     m->group = "input";
     for (int32_t i = 0; i < LENGTH(channels); i++)
         add_bool(m, channels[i].name, channels[i].on);
+    add_choice(m, "scale", scales, LENGTH(scales), 2, NULL);
     add_blocks(m, p, "conv", &p->conv_blocks, add_conv_block);
     add_blocks(m, p, "fc", &p->fc_blocks, add_fc_block);
     forbid_no_channel(m);

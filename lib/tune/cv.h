@@ -41,7 +41,7 @@ typedef struct spt__cv_pattern {
     spt_network *network; /* owned */
     int32_t mask;
     int64_t sequence;
-    spt__training training;
+    spt__fit_settings settings;
 } spt__cv_pattern;
 
 /* `epochs`: 0 for those of configuration and options. On the caller's thread. Freed also after a

@@ -102,6 +102,7 @@ int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space)
     spt_config *config = NULL;
     SPT__REQUIRE(cv != NULL);
     if (space == NULL) return spt__fail(&cv->ctx->err, SPT_EINVAL, "the space is NULL");
+    SPT__TRY(spt__fit_check_space(cv->ctx, space));
     SPT__TRY(spt_config_new(cv->ctx, space, &config));
     const spt__err before = cv->ctx->err;
     int32_t status = check(config, cv);

@@ -262,7 +262,7 @@ int32_t spt__cv_pattern_init(spt_cv *cv, const spt_config *config, int64_t seque
     *pattern = (spt__cv_pattern){.sequence = sequence};
     SPT__TRY(spt_config_channels(config, &pattern->mask));
     SPT__TRY(spt__cv_channels(cv, pattern->mask));
-    SPT__TRY(spt__fit_training(cv->ctx, cv->options, config, epochs, &pattern->training));
+    SPT__TRY(spt__fit_settings_init(cv->ctx, cv->options, config, epochs, &pattern->settings));
     return spt__fit_network(cv->ctx, config, cv->p, pattern->mask, 1, &pattern->network);
 }
 
@@ -293,8 +293,7 @@ void spt__cv_job(const spt_cv *cv, const spt__cv_pattern *pattern, int32_t fold,
                           .watch = SPT__WATCH_NONE,
                           .group = cv->group,
                           .network = pattern->network,
-                          .training = pattern->training};
-    spt__fit_settings(job, cv->options, spt__objective_knobs);
+                          .settings = pattern->settings};
     if (fold < cv->k) {
         if (spt__option_choice(cv->options, spt__objective_knobs, "watch") == 0) {
             job->watch = SPT__WATCH_INNER;
@@ -310,7 +309,7 @@ void spt__cv_job(const spt_cv *cv, const spt__cv_pattern *pattern, int32_t fold,
         job->watch = SPT__WATCH_GIVEN;
         job->watched = rows;
         job->n_watched = n_train;
-        job->training.patience = 0;
+        job->settings.training.patience = 0;
     }
     job->stream =
         (spt__stream){.seed = (uint64_t)spt__option_int(cv->options, spt__objective_knobs, "seed"),

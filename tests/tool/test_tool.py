@@ -253,6 +253,7 @@ def bad_inputs():
     mistake("one argument too many", "too many", *tune("ok.csv", "more.csv", target="y"))
     mistake("unknown setting", "patiense.*patience", *tune("ok.csv", "--set", "patiense=3", target="y"))
     mistake("a setting that is searched", "'epochs' is a parameter of the space 'small'", "tune", "ok.csv", "--target", "y", "--unit", "absorbance", "--set", "epochs=3")
+    mistake("a scaling that is searched", "'scale' is a parameter of the space 'small'", "tune", "ok.csv", "--target", "y", "--unit", "absorbance", "--set", "scale=band")
     mistake("unknown space", "'smal'.*small", *tune("ok.csv", "--space", "smal", target="y"))
     mistake("unknown space parameter", "convblocks|conv_blokcs", *tune("ok.csv", "--space", write("odd.xml", TINY.replace("conv_blocks", "conv_blokcs")), target="y"))
     uneven = table(rows, ["id", "y"] + [str(1000 + 2 * k + (k > 9)) for k in range(20)])

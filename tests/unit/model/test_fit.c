@@ -54,12 +54,10 @@ static problem *make_problem(uint64_t seed, bool noise)
                             .train = q->train,
                             .n_train = N - HELD,
                             .watch = SPT__WATCH_INNER,
-                            .watch_share = 0.1,
-                            .scale = SPT_SCALE_BAND,
-                            .scale_target = true,
                             .stream = {.seed = seed}};
     OK(q->ctx, spt__fit_network(q->ctx, q->config, P, q->job.mask, 1, &q->network));
-    OK(q->ctx, spt__fit_training(q->ctx, NULL, q->config, 0, &q->job.training));
+    OK(q->ctx, spt__fit_settings_init(q->ctx, NULL, q->config, 0, &q->job.settings));
+    q->job.settings.scale = SPT_SCALE_BAND;
     q->job.network = q->network;
     return q;
 }
@@ -107,7 +105,8 @@ START_TEST(learns)
     OK(q->ctx, spt_config_set_number(q->config, "fc_blocks", 0));
     OK(q->ctx, spt_config_set_number(q->config, "epochs", 500));
     OK(q->ctx, spt__fit_network(q->ctx, q->config, P, q->job.mask, 1, &q->network));
-    OK(q->ctx, spt__fit_training(q->ctx, NULL, q->config, 0, &q->job.training));
+    OK(q->ctx, spt__fit_settings_init(q->ctx, NULL, q->config, 0, &q->job.settings));
+    q->job.settings.scale = SPT_SCALE_BAND;
     q->job.network = q->network;
     ck_assert_msg(spt__fit_run(&q->job, &result, &e) == SPT_OK, "%s", e.text);
     ck_assert_int_eq(result.n_watched, 9);
@@ -116,7 +115,7 @@ START_TEST(learns)
     ck_assert_int_eq(result.member->c, 1);
     spt__fit_release(&result);
     /* Without scaling of inputs of 1e-4 nothing is learned: the scaler works. */
-    q->job.scale = SPT_SCALE_NONE;
+    q->job.settings.scale = SPT_SCALE_NONE;
     ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_OK);
     ck_assert_ptr_null(result.member->scaler);
     ck_assert_double_gt(held_rmse(q, &result), 4.0);
@@ -198,10 +197,10 @@ START_TEST(losses_have_the_unit)
     for (int k = 0; k < 3; k++) {
         problem *q = make_problem(6, false);
         spt_options *options = NULL;
-        OK(q->ctx, spt_training_options_new(q->ctx, &options));
+        OK(q->ctx, spt_fit_options_new(q->ctx, &options));
         OK(q->ctx, spt_options_set_text(options, "loss", losses[k]));
-        OK(q->ctx, spt__fit_training(q->ctx, options, q->config, 0, &q->job.training));
-        ck_assert_int_eq(q->job.training.epochs, 60); /* of the configuration */
+        OK(q->ctx, spt__fit_settings_init(q->ctx, options, q->config, 0, &q->job.settings));
+        ck_assert_int_eq(q->job.settings.training.epochs, 60); /* of the configuration */
         q->job.watch = SPT__WATCH_GIVEN;
         q->job.watched = q->held;
         q->job.n_watched = HELD;
@@ -268,7 +267,7 @@ START_TEST(watched_rows)
     ck_assert_int_eq(spt__fit_choose_watched(&q->job, mark, &n, &e), SPT_EDATA);
     /* Two rows: one of them; a share near 1 leaves one to train. */
     q->job.n_train = 2;
-    q->job.watch_share = 0.9;
+    q->job.settings.watch_share = 0.9;
     ck_assert_int_eq(spt__fit_choose_watched(&q->job, mark, &n, &e), SPT_OK);
     ck_assert_int_eq(n, 1);
     free_problem(q);
@@ -333,7 +332,7 @@ START_TEST(noise_is_not_learned)
             }
             q->job.n_train = n_train;
             q->job.stream.fold = fold;
-            q->job.training.epochs = 60;
+            q->job.settings.training.epochs = 60;
             spt__fit_result result;
             spt__err e = {0};
             double values[N];
@@ -381,14 +380,14 @@ START_TEST(stops_and_failures)
     spt_ctx_clear_stop(q->ctx);
     /* A fixed number of epochs: all rows train, none is watched. */
     q->job.watch = SPT__WATCH_NONE;
-    OK(q->ctx, spt__fit_training(q->ctx, NULL, q->config, 7, &q->job.training));
+    OK(q->ctx, spt__fit_settings_init(q->ctx, NULL, q->config, 7, &q->job.settings));
     ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_OK);
     ck_assert(result.report.epochs == 7 && result.report.best == 7 && result.n_watched == 0);
     ck_assert(isnan(result.report.watched));
     spt__fit_release(&result);
     /* A learning rate that no network survives. */
-    q->job.training.learning_rate = 1e12;
-    q->job.training.optimizer = SPT__SGD;
+    q->job.settings.training.learning_rate = 1e12;
+    q->job.settings.training.optimizer = SPT__SGD;
     ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_EDIVERGED);
     ck_assert_ptr_null(result.member);
     free_problem(q);

@@ -11,8 +11,8 @@ static const char *const conv_names[] = {
 static const char *const fc_names[] = {"units", "batch_norm", "activation", "dropout",
                                        "dropout_rate"};
 static const char *const other_names[] = {
-    "optimizer",    "batch_size",   "epochs",        "channel_r",   "channel_a",
-    "channel_a_d1", "channel_a_d2", "channel_a_snv", "conv_blocks", "fc_blocks"};
+    "optimizer",    "batch_size",    "epochs", "channel_r",   "channel_a", "channel_a_d1",
+    "channel_a_d2", "channel_a_snv", "scale",  "conv_blocks", "fc_blocks"};
 #define LENGTH(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
 static spt_space *preset(const char *name)
@@ -71,8 +71,8 @@ START_TEST(tree)
                      LENGTH(other_names) + conv * LENGTH(conv_names) + fc * LENGTH(fc_names));
     for (int32_t k = 0; k < LENGTH(other_names); k++)
         ck_assert_str_eq(get(s, other_names[k])->group, k < 3    ? "training"
-                                                        : k < 8  ? "input"
-                                                        : k == 8 ? "conv"
+                                                        : k < 9  ? "input"
+                                                        : k == 9 ? "conv"
                                                                  : "fc");
     for (int i = 1; i <= conv; i++) {
         for (int32_t k = 0; k < LENGTH(conv_names); k++) {
@@ -104,6 +104,10 @@ START_TEST(tree)
     for (int k = 0; k < 3; k++)
         ck_assert_str_eq(get(s, "optimizer")->choices[k], three[k]);
     ck_assert_int_eq(get(s, "optimizer")->n_choices, 3);
+    static const char *const scales[] = {"channel", "band", "centre"};
+    for (int k = 0; k < 3; k++)
+        ck_assert_str_eq(get(s, "scale")->choices[k], scales[k]);
+    ck_assert_int_eq(get(s, "scale")->n_choices, 3);
     end(s);
 }
 END_TEST
