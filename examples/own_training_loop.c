@@ -57,7 +57,7 @@ static int32_t train(spt_trial *trial, double *loss, void *user)
     TRY(s = spt_trainer_new(network, NULL, &trainer));
     for (int epoch = 0; epoch < EPOCHS; epoch++)
         for (int at = 0; at < TRAIN; at += BATCH)
-            TRY(s = spt_trainer_step(trainer, h->x + at * VALUES, h->z + at,
+            TRY(s = spt_trainer_step(trainer, h->x + at * VALUES, h->z + at, NULL,
                                      TRAIN - at < BATCH ? TRAIN - at : BATCH, NULL));
     TRY(s = spt_network_predict(network, h->x + TRAIN * VALUES, ALL - TRAIN, out));
     *loss = 0;

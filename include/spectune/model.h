@@ -67,7 +67,8 @@ SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
  * @param target   name of a number column, recorded with the model
  * @param config   network, channels and training options (it wins over `options`)
  * @param epochs   0: early stopping on `watch_share` of the rows; more: train on all rows for
- * exactly so many epochs (the median best epoch of a cross-validation, say)
+ * exactly so many epochs (the median best epoch of a cross-validation, say), with the learning
+ * rates that these have when `epochs` of configuration or options run
  * @param options  of spt_fit_options_new(), or NULL
  * @param fn, user called after each epoch; may be NULL
  * @param report   may be NULL

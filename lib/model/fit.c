@@ -53,9 +53,14 @@ int32_t spt__fit_settings_init(spt_ctx *ctx, const spt_options *from, const spt_
     SPT__TRY(spt_fit_options_new(ctx, &options));
     int32_t status = from ? copy_knobs(from, options) : SPT_OK;
     if (status >= 0 && config) status = spt_training_options_configure(options, config);
-    if (status >= 0 && epochs != 0)
-        status = spt_options_set_number(options, "epochs", (double)epochs);
     if (status >= 0) *out = read_settings(options);
+    if (status >= 0 && epochs != 0) {
+        status = spt_options_set_number(options, "epochs", (double)epochs);
+        /* The rates are those of the trial that said so many epochs. */
+        if (out->training.schedule_epochs == 0)
+            out->training.schedule_epochs = out->training.epochs;
+        out->training.epochs = epochs;
+    }
     spt_options_free(options);
     return status;
 }

@@ -105,7 +105,7 @@ int32_t spt__fit_network(spt_ctx *ctx, const spt_config *config, int64_t p, int3
 
 /* The values of `from` (options of any kind that contains the knobs of fitting; NULL: their
  * defaults), over them those of the configuration (may be NULL), over them `epochs` when it is not
- * 0. */
+ * 0; the learning rate keeps the schedule of the epochs that it replaces. */
 int32_t spt__fit_settings_init(spt_ctx *ctx, const spt_options *from, const spt_config *config,
                                int64_t epochs, spt__fit_settings *out);
 

@@ -19,6 +19,7 @@ typedef struct loop {
     float *output;      /* of a batch of watched rows */
     int64_t *order;
     int64_t batch, batches;
+    double train_weight, watch_weight; /* sums over the rows */
     spt_epoch now;
     double best_loss, best_watched;
 } loop;
@@ -67,6 +68,26 @@ static int32_t check_rows(const spt_network *network, const spt__fit *fit, const
     return SPT_OK;
 }
 
+/* Sum of the weights of some rows. */
+static int32_t sum_weights(const spt__fit *fit, const int64_t *rows, int64_t n, const char *what,
+                           double *sum, spt__err *e)
+{
+    *sum = (double)n;
+    if (!fit->weights || n == 0) return SPT_OK;
+    *sum = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        float weight = fit->weights[rows[i]];
+        if (!isfinite(weight) || weight < 0.0F)
+            return spt__fail(e, SPT_EINVAL,
+                             "the weight of row %lld is %g; finite numbers from 0 are possible",
+                             (long long)rows[i], (double)weight);
+        *sum += (double)weight;
+    }
+    if (*sum > 0.0) return SPT_OK;
+    return spt__fail(e, SPT_EINVAL, "the weights of all %lld %s rows are 0; one above 0 is needed",
+                     (long long)n, what);
+}
+
 static int32_t check(const spt_network *network, const spt__fit *fit, spt__err *e)
 {
     if (!fit->x || !fit->y || !fit->train || fit->n_train < 1)
@@ -84,6 +105,8 @@ static int32_t prepare(loop *l, spt__err *e)
 {
     spt_network *network = l->network;
     const spt__fit *fit = l->fit;
+    SPT__TRY(sum_weights(fit, fit->train, fit->n_train, "training", &l->train_weight, e));
+    SPT__TRY(sum_weights(fit, fit->watch, fit->n_watch, "watched", &l->watch_weight, e));
     SPT__TRY(spt__trainer_new(network, &fit->training, &fit->stream, &l->trainer, e));
     plan_batches(l, fit->training.batch_size);
     SPT__TRY(spt__trainer_reserve(l->trainer, largest_batch(l), e));
@@ -116,13 +139,20 @@ static int32_t watch(loop *l, spt__err *e)
     double sum = 0.0;
     for (int64_t s = 0; s < fit->n_watch; s += capacity) {
         int64_t n = fit->n_watch - s < capacity ? fit->n_watch - s : capacity;
+        if (spt__stopping(l->network->ctx)) return SPT_STOP_HOST;
         if (spt__network_predict_with(l->watcher, fit->x, fit->watch + s, n, l->output) < 0)
             return spt__fail(e, SPT_EINTERNAL, "a matrix product of the prediction failed");
-        for (int64_t i = 0; i < n; i++)
-            sum += spt__loss_sum(&fit->training, l->output + i * t, fit->y + fit->watch[s + i] * t,
-                                 t, 0.0F, NULL);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t row = fit->watch[s + i];
+            spt__outcome o = {.output = l->output + i * t,
+                              .target = fit->y + row * t,
+                              .weight = fit->weights ? fit->weights + row : NULL,
+                              .n = 1,
+                              .t = t};
+            sum += spt__loss_sum(&fit->training, &o, 0.0, NULL);
+        }
     }
-    l->now.watched = sum / (double)(fit->n_watch * t);
+    l->now.watched = sum / (l->watch_weight * (double)t);
     return SPT_OK;
 }
 
@@ -137,7 +167,7 @@ static int32_t check_epoch(const loop *l, spt__err *e)
     return spt__fail(e, SPT_EDIVERGED,
                      "weights or watched loss are infinite or not a number; the learning rate is "
                      "%g, a lower one would be right",
-                     l->fit->training.learning_rate);
+                     l->now.learning_rate);
 }
 
 static int32_t run_epoch(loop *l, spt__err *e)
@@ -149,20 +179,30 @@ static int32_t run_epoch(loop *l, spt__err *e)
     spt__rng_init(&r, fit->stream.seed, SPT__RNG_SHUFFLE, (uint64_t)fit->stream.trial,
                   (uint64_t)fit->stream.fold << 32 | (uint64_t)epoch);
     spt__rng_shuffle(&r, l->order, fit->n_train);
+    spt__samples samples = {.x = fit->x,
+                            .y = fit->y,
+                            .weights = fit->weights,
+                            .mean_weight = l->train_weight / (double)fit->n_train};
     double sum = 0.0;
+    l->now.learning_rate = spt__trainer_rate(l->trainer);
     for (int64_t b = 0; b < l->batches; b++) {
         if (spt__stopping(l->network->ctx)) return SPT_STOP_HOST;
         double loss = 0.0;
         int64_t n = batch_rows(l, b);
         int32_t status =
-            spt__trainer_step(l->trainer, fit->x, fit->y, l->order + b * l->batch, n, &loss, e);
+            spt__trainer_step(l->trainer, &samples, l->order + b * l->batch, n, &loss, e);
         if (status < 0) return spt__fail_prefix(e, "epoch %lld, ", (long long)epoch);
         sum += loss * (double)n;
     }
     l->now.loss = sum / (double)fit->n_train;
-    if (fit->n_watch > 0) SPT__TRY(watch(l, e));
+    if (fit->n_watch > 0) {
+        int32_t status = watch(l, e);
+        if (status != SPT_OK) return status;
+    }
     if (check_epoch(l, e) < 0) return spt__fail_prefix(e, "epoch %lld: ", (long long)epoch);
     l->now.epoch = epoch;
+    spt__course_epoch(&fit->training, &l->trainer->course,
+                      fit->n_watch > 0 ? l->now.watched : l->now.loss);
     return SPT_OK;
 }
 
@@ -237,14 +277,15 @@ int32_t spt__network_fit(spt_network *network, const spt__fit *fit, spt_training
     return status;
 }
 
-int32_t spt_network_fit(spt_network *network, const float *x, const float *y, const int64_t *train,
-                        int64_t n_train, const int64_t *watch_rows, int64_t n_watch,
-                        const spt_options *options, spt_epoch_fn fn, void *user,
+int32_t spt_network_fit(spt_network *network, const float *x, const float *y, const float *weights,
+                        const int64_t *train, int64_t n_train, const int64_t *watch_rows,
+                        int64_t n_watch, const spt_options *options, spt_epoch_fn fn, void *user,
                         spt_training_report *report)
 {
     SPT__REQUIRE(network);
     spt__fit fit = {.x = x,
                     .y = y,
+                    .weights = weights,
                     .train = train,
                     .watch = watch_rows,
                     .n_train = n_train,
@@ -263,7 +304,7 @@ int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int6
     loop l = {.fit = &fit};
     plan_batches(&l, batch_size);
     int64_t batch = largest_batch(&l), watched = n_watch < WATCH_ROWS ? n_watch : WATCH_ROWS;
-    int64_t floats = 2 * network->n_trainable + batch * network->outputs;
+    int64_t floats = 2 * network->n_trainable + batch * (network->outputs + 1);
     int64_t bytes = spt__pass_bytes(network, batch, SPT__TRAIN);
     bytes += (int64_t)sizeof(spt_trainer) + n_train * (int64_t)sizeof(int64_t);
     if (n_watch > 0) {

@@ -381,6 +381,7 @@ START_TEST(stops_and_failures)
     /* A fixed number of epochs: all rows train, none is watched. */
     q->job.watch = SPT__WATCH_NONE;
     OK(q->ctx, spt__fit_settings_init(q->ctx, NULL, q->config, 7, &q->job.settings));
+    ck_assert_int_eq(q->job.settings.training.schedule_epochs, 60); /* the rates of the 60 */
     ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_OK);
     ck_assert(result.report.epochs == 7 && result.report.best == 7 && result.n_watched == 0);
     ck_assert(isnan(result.report.watched));
