@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     TRY(spt_study_run(study, argc > 1 ? atoi(argv[1]) : 10, 0));
 
     TRY(spt_model_assemble(h.ctx, dataset, NULL, CHANNELS, scaler, h.best, "fat", &h.mean, &h.sd,
-                           &model));
+                           SPT_TRANSFORM_NONE, &model));
     if (argc > 2) TRY(spt_model_write(h.ctx, model, argv[2]));
     printf("best RMSE on the M rows: %.3f percent fat\n", h.lowest);
     status = 0;

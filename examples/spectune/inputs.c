@@ -103,7 +103,7 @@ int inputs_prep(tool *t, spt_prep **out)
 
 static int set_named(tool *t, spt_options *objective)
 {
-    static const char *const names[] = {"folds", "group", "test", "seed"};
+    static const char *const names[] = {"folds", "group", "weights", "test", "seed"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value = arg_text(t, names[i]);
         if (value != NULL && spt_options_set_text(objective, names[i], value) < 0)

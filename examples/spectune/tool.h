@@ -122,6 +122,7 @@ void print_field(void *file, const char *text);
 #define SCORE_OPTIONS                                                                              \
     {"target", "NAME", ARG_TEXT, 0, 0, NULL, "the property to estimate"}, UNIT_OPTION,             \
         {"group", "COL", ARG_TEXT, 0, 0, NULL, "rows with equal values stay in one fold"},         \
+        {"weights", "COL", ARG_TEXT, 0, 0, NULL, "how much each sample counts in training"},       \
         {"average", "COL", ARG_TEXT, 0, 0, NULL, "average repeated scans with equal values"},      \
         {"folds", "K", ARG_INT, 2, 1000000, "5", "folds of the cross-validation"},                 \
         {"test", "COL=VALUE", ARG_TEXT, 0, 0, NULL, "rows that are never used in tuning"},         \

@@ -152,9 +152,10 @@ SPT_API int32_t spt_study_run(spt_study *study, int64_t trials, double seconds);
 typedef struct spt_cv spt_cv;
 
 /** Knobs: `folds` (5), `group` (column, ""), `seed` (1), `test` ("COLUMN=VALUE": rows never used,
- * ""), `scale` channel|band|centre|none (centre), `target_scale` standard|none (standard), `watch`
- * inner|scored (inner: early stopping watches a share of the training rows; scored: the fold that
- * scores, which flatters the error), `watch_share` (0.1), and those of training
+ * ""), `scale` channel|band|centre|none (centre), `target_transform`
+ * none|standardise|log1p (standardise), `weights` (column, ""; the scores are not weighted),
+ * `watch` inner|scored (inner: early stopping watches a share of the training rows; scored: the
+ * fold that scores, which flatters the error), `watch_share` (0.1), and those of training
  * (spt_training_options_new()). */
 SPT_API int32_t spt_objective_options_new(spt_ctx *ctx, spt_options **out);
 

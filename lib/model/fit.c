@@ -41,7 +41,7 @@ static spt__fit_settings read_settings(const spt_options *options)
     return (spt__fit_settings){
         .training = spt__training_from(options, knobs),
         .scale = scales[spt__option_choice(options, knobs, "scale")],
-        .scale_target = spt__option_choice(options, knobs, "target_scale") == 0,
+        .target = (spt__target)spt__option_choice(options, knobs, "target_transform"),
         .watch_share = spt__option(options, knobs, "watch_share"),
     };
 }
@@ -187,8 +187,9 @@ typedef struct work {
     spt_network *network;
     spt_scaler *scaler;
     int64_t n_rows, c;
-    float *x, *y;
+    float *x, *y, *weights;
     double *mean, *sd;
+    spt__unit unit;
     int64_t *train, *watch; /* among the gathered rows */
     int64_t n_train, n_watch;
     uint8_t *mark;
@@ -228,14 +229,21 @@ static int32_t scale_inputs(work *w, spt__err *e)
     return spt_scaler_apply(w->scaler, w->x, w->n_rows);
 }
 
+/* The target's value of a row, transformed. */
+static double target_of(const spt__fit_job *job, int64_t row, int64_t k)
+{
+    double y = job->y[row * job->t + k];
+    return job->settings.target == SPT__TARGET_LOG1P ? log1p(y) : y;
+}
+
 /* Mean and s.d. (n - 1; one of 0 counts as 1) of target k over the training rows. */
 static void fit_target(const work *w, int64_t k)
 {
     const spt__fit_job *job = w->job;
-    double first = job->y[job->train[0] * job->t + k], sum = 0, squares = 0;
+    double first = target_of(job, job->train[0], k), sum = 0, squares = 0;
     bool varies = false;
     for (int64_t i = 0; i < job->n_train; i++) {
-        double y = job->y[job->train[i] * job->t + k];
+        double y = target_of(job, job->train[i], k);
         varies |= y < first || y > first;
         sum += y;
     }
@@ -245,29 +253,61 @@ static void fit_target(const work *w, int64_t k)
     }
     w->mean[k] = sum / (double)job->n_train;
     for (int64_t i = 0; i < job->n_train; i++) {
-        double d = job->y[job->train[i] * job->t + k] - w->mean[k];
+        double d = target_of(job, job->train[i], k) - w->mean[k];
         squares += d * d;
     }
     double sd = sqrt(squares / (double)(job->n_train - 1));
     if (sd > 0) w->sd[k] = sd;
 }
 
-static int32_t scale_targets(work *w, spt__err *e)
+static int32_t check_targets(const work *w, spt__err *e)
 {
     const spt__fit_job *job = w->job;
     for (int64_t i = 0; i < w->n_rows; i++)
-        for (int64_t k = 0; k < job->t; k++)
-            if (!isfinite(job->y[source_row(job, i) * job->t + k]))
+        for (int64_t k = 0; k < job->t; k++) {
+            double y = job->y[source_row(job, i) * job->t + k];
+            if (!isfinite(y))
                 return spt__fail(e, SPT_EDATA, "target %lld of row %lld is missing or not finite",
                                  (long long)k + 1, (long long)source_row(job, i) + 1);
+            if (job->settings.target == SPT__TARGET_LOG1P && y <= -1)
+                return spt__fail(e, SPT_EDATA,
+                                 "target %lld of row %lld is %g; target_transform log1p takes "
+                                 "values above -1",
+                                 (long long)k + 1, (long long)source_row(job, i) + 1, y);
+        }
+    return SPT_OK;
+}
+
+/* Losses are told in the unit of the target. Huber's delta is in s.d. of what is trained; where
+ * that is a logarithm it is in s.d. of the target itself. */
+static void set_unit(work *w)
+{
+    const spt__fit_job *job = w->job;
+    w->unit = (spt__unit){
+        .mean = w->mean[0], .sd = w->sd[0], .log1p = job->settings.target == SPT__TARGET_LOG1P};
+    double sum = 0, squares = 0, n = (double)job->n_train;
+    for (int64_t i = 0; i < job->n_train; i++)
+        sum += job->y[job->train[i]];
+    for (int64_t i = 0; i < job->n_train; i++)
+        squares += pow(job->y[job->train[i]] - sum / n, 2);
+    w->unit.delta = job->settings.training.huber_delta * sqrt(squares / fmax(n - 1, 1));
+}
+
+static int32_t scale_targets(work *w, spt__err *e)
+{
+    const spt__fit_job *job = w->job;
+    SPT__TRY(check_targets(w, e));
     for (int64_t k = 0; k < job->t; k++) {
         w->mean[k] = 0;
         w->sd[k] = 1;
-        if (job->settings.scale_target) fit_target(w, k);
+        if (job->settings.target != SPT__TARGET_NONE) fit_target(w, k);
         for (int64_t i = 0; i < w->n_rows; i++)
             w->y[i * job->t + k] =
-                (float)((job->y[source_row(job, i) * job->t + k] - w->mean[k]) / w->sd[k]);
+                (float)((target_of(job, source_row(job, i), k) - w->mean[k]) / w->sd[k]);
     }
+    if (job->t == 1) set_unit(w);
+    for (int64_t i = 0; job->weights && i < w->n_rows; i++)
+        w->weights[i] = job->weights[source_row(job, i)];
     return SPT_OK;
 }
 
@@ -279,12 +319,14 @@ static int32_t prepare(work *w, spt__err *e)
     size_t rows = (size_t)w->n_rows, t = (size_t)job->t;
     w->x = spt__calloc_aligned(job->ctx, rows, (size_t)(job->p * w->c) * sizeof *w->x);
     w->y = spt__alloc(job->ctx, rows * t, sizeof *w->y);
+    if (job->weights) w->weights = spt__alloc(job->ctx, rows, sizeof *w->weights);
     w->mean = spt__alloc(job->ctx, t, sizeof *w->mean);
     w->sd = spt__alloc(job->ctx, t, sizeof *w->sd);
     w->train = spt__alloc(job->ctx, rows, sizeof *w->train);
     w->watch = spt__alloc(job->ctx, rows, sizeof *w->watch);
     w->mark = spt__calloc(job->ctx, rows, sizeof *w->mark);
-    if (!w->x || !w->y || !w->mean || !w->sd || !w->train || !w->watch || !w->mark)
+    if (!w->x || !w->y || (job->weights && !w->weights) || !w->mean || !w->sd || !w->train ||
+        !w->watch || !w->mark)
         return spt__nomem(e);
     SPT__TRY(split_rows(w, e));
     SPT__TRY(scale_inputs(w, e));
@@ -301,34 +343,12 @@ static void release(work *w)
     spt_scaler_free(w->scaler);
     spt__free_aligned(ctx, w->x);
     spt__free(ctx, w->y);
+    spt__free(ctx, w->weights);
     spt__free(ctx, w->mean);
     spt__free(ctx, w->sd);
     spt__free(ctx, w->train);
     spt__free(ctx, w->watch);
     spt__free(ctx, w->mark);
-}
-
-/* ---- losses in the target's unit ----------------------------------------------------------- */
-
-typedef struct told {
-    double factor;
-    spt_epoch_fn fn;
-    void *user;
-} told;
-
-static double loss_factor(const work *w)
-{
-    if (w->job->t != 1) return 1;
-    return w->job->settings.training.loss == SPT__LOSS_MAE ? w->sd[0] : w->sd[0] * w->sd[0];
-}
-
-static int32_t on_epoch(const spt_epoch *epoch, void *user)
-{
-    const told *t = user;
-    spt_epoch own = *epoch;
-    own.loss *= t->factor;
-    own.watched *= t->factor;
-    return t->fn(&own, t->user);
 }
 
 /* ---- running and asking -------------------------------------------------------------------- */
@@ -340,24 +360,28 @@ int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err 
     spt_record_init(&result->report, sizeof result->report);
     int32_t status = prepare(&w, e);
     if (status < 0) goto done;
-    told t = {loss_factor(&w), job->fn, job->user};
     spt__fit fit = {.x = w.x,
                     .y = w.y,
+                    .weights = w.weights,
                     .train = w.train,
                     .watch = w.watch,
                     .n_train = w.n_train,
                     .n_watch = w.n_watch,
                     .training = job->settings.training,
                     .stream = job->stream,
-                    .fn = job->fn ? on_epoch : NULL,
-                    .user = &t};
+                    .unit = job->t == 1 ? &w.unit : NULL,
+                    .fn = job->fn,
+                    .user = job->user};
     status = spt__network_fit(w.network, &fit, &result->report, e);
     if (status < 0) goto done;
-    result->report.loss *= t.factor;
-    result->report.watched *= t.factor;
     result->n_watched = w.n_watch;
+    spt__output output = {.transform = job->settings.target == SPT__TARGET_LOG1P
+                                           ? SPT_TRANSFORM_LOG1P
+                                           : SPT_TRANSFORM_NONE,
+                          .mean = w.mean,
+                          .sd = w.sd};
     int32_t made =
-        spt__member_new(job->ctx, job->mask, w.network, w.scaler, w.mean, w.sd, &result->member, e);
+        spt__member_new(job->ctx, job->mask, w.network, w.scaler, &output, &result->member, e);
     w.network = NULL;
     w.scaler = NULL;
     if (made < 0) status = made;

@@ -14,11 +14,17 @@ typedef enum {
     SPT__WATCH_NONE = 3   /* nothing is watched: all epochs of the settings run */
 } spt__watch;
 
+typedef enum {
+    SPT__TARGET_NONE,        /* as it is */
+    SPT__TARGET_STANDARDISE, /* to mean 0, s.d. 1 */
+    SPT__TARGET_LOG1P        /* log(1 + y), then the same */
+} spt__target;
+
 /* What options and configuration say of fitting. */
 typedef struct spt__fit_settings {
     spt__training training;
-    int32_t scale;      /* spt_scale */
-    bool scale_target;  /* to mean 0, s.d. 1 */
+    int32_t scale; /* spt_scale */
+    spt__target target;
     double watch_share; /* WATCH_INNER: of n_train, rounded, at least 1 row */
 } spt__fit_settings;
 
@@ -33,6 +39,7 @@ typedef struct spt__fit_job {
     int32_t mask;               /* those that the network reads, one or more of them */
     const double *y;            /* n x t in the target's unit; finite at the rows used */
     int64_t t;                  /* */
+    const float *weights;       /* n, of rows in losses; NULL: 1 each */
     const int64_t *train;       /* n_train rows of x and y */
     int64_t n_train;            /* at least 1; 2 for WATCH_INNER */
     int32_t watch;              /* spt__watch */
@@ -96,6 +103,19 @@ int32_t spt__model_make(spt_ctx *ctx, const spt__model_parts *parts, spt_model *
 int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t *n_watched,
                                 spt__err *e);
 
+/* ---- samples: on the caller's thread -----------------------------------------------------------
+ */
+
+/* The target, a number column. */
+int32_t spt__fit_target_column(const spt_dataset *samples, const char *name, int64_t *column,
+                               spt__err *e);
+/* Weights of the samples from a number column; NULL where the name is "". spt__free() them. */
+int32_t spt__fit_weights(spt_ctx *ctx, const spt_dataset *samples, const char *name, float **out,
+                         spt__err *e);
+/* Can the targets be transformed? */
+int32_t spt__fit_check_targets(const spt__fit_settings *settings, const spt_dataset *samples,
+                               const char *name, const double *y, spt__err *e);
+
 /* ---- settings: on the caller's thread ----------------------------------------------------------
  */
 
@@ -117,8 +137,13 @@ int32_t spt__fit_check_space(spt_ctx *ctx, const spt_space *space);
     SPT__CHOICE("scale", "channel|band|centre|none", "centre",                                \
                 "standardise the inputs: mean and s.d. per channel, both per band, mean per " \
                 "band and s.d. per channel, or not at all"),                                  \
-        SPT__CHOICE("target_scale", "standard|none", "standard",                              \
-                    "scale the targets to mean 0 and s.d. 1 for training, or not"),           \
+        SPT__CHOICE("target_transform", "none|standardise|log1p", "standardise",              \
+                    "train on the target as it is, with mean 0 and s.d. 1, or on log(1 + y) " \
+                    "with mean 0 and s.d. 1"),                                                \
+        {"weights", SPT_OPTION_TEXT,                                                          \
+         0,         0,                                                                        \
+         0,         NULL,                                                                     \
+         "",        "column that says how much each sample counts in training"},              \
         SPT__NUMBER("watch_share", 0.001, 0.9, 0.1,                                           \
                     "share of the training rows watched for early stopping")
 

@@ -67,6 +67,7 @@ static int32_t put_member(spt__buf *b, const spt__member *member)
     spt__buf_puts(b, "channels  ");
     put_channels(b, member->mask);
     spt__buf_printf(b, "\nscaling   %s\n", scaling_name(member));
+    if (member->transform == SPT_TRANSFORM_LOG1P) spt__buf_puts(b, "output    log(1 + target)\n");
     SPT__TRY(put_network(b, member->network));
     if (b->size && b->data[b->size - 1] != '\n') spt__buf_puts(b, "\n");
     return SPT_OK;

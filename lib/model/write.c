@@ -253,6 +253,7 @@ static void put_member(sink *s, const spt__part *part)
         spt__buf_puts(&s->line, "/>\n");
         put_line(s);
     }
+    if (member->transform == SPT_TRANSFORM_LOG1P) puts_(s, "<expm1/>\n");
     puts_(s, "</output>\n</member>\n");
 }
 

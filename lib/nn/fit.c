@@ -19,9 +19,9 @@ typedef struct loop {
     float *output;      /* of a batch of watched rows */
     int64_t *order;
     int64_t batch, batches;
-    double train_weight, watch_weight; /* sums over the rows */
+    double train_weight, watch_weight;                  /* sums over the rows */
+    spt__losses loss, watched, best_loss, best_watched; /* of the newest epoch and the best one */
     spt_epoch now;
-    double best_loss, best_watched;
 } loop;
 
 /* Rows of batch b of the epoch; the last batch takes a single left-over row too. */
@@ -136,7 +136,7 @@ static int32_t watch(loop *l, spt__err *e)
 {
     const spt__fit *fit = l->fit;
     int64_t t = l->network->outputs, capacity = l->watcher->capacity;
-    double sum = 0.0;
+    double own = 0.0, told = 0.0;
     for (int64_t s = 0; s < fit->n_watch; s += capacity) {
         int64_t n = fit->n_watch - s < capacity ? fit->n_watch - s : capacity;
         if (spt__stopping(l->network->ctx)) return SPT_STOP_HOST;
@@ -149,10 +149,13 @@ static int32_t watch(loop *l, spt__err *e)
                               .weight = fit->weights ? fit->weights + row : NULL,
                               .n = 1,
                               .t = t};
-            sum += spt__loss_sum(&fit->training, &o, 0.0, NULL);
+            double loss = spt__loss_sum(&fit->training, &o, 0.0, NULL);
+            own += loss;
+            told += spt__loss_told(&fit->training, fit->unit, &o, loss);
         }
     }
-    l->now.watched = sum / (l->watch_weight * (double)t);
+    double count = l->watch_weight * (double)t;
+    l->watched = (spt__losses){own / count, told / count};
     return SPT_OK;
 }
 
@@ -160,7 +163,7 @@ static int32_t watch(loop *l, spt__err *e)
 static int32_t check_epoch(const loop *l, spt__err *e)
 {
     const spt_network *network = l->network;
-    bool finite = l->fit->n_watch == 0 || isfinite(l->now.watched);
+    bool finite = l->fit->n_watch == 0 || isfinite(l->watched.own);
     for (int64_t i = 0; finite && i < network->n_values; i++)
         finite = isfinite(network->values[i]);
     if (finite) return SPT_OK;
@@ -182,27 +185,31 @@ static int32_t run_epoch(loop *l, spt__err *e)
     spt__samples samples = {.x = fit->x,
                             .y = fit->y,
                             .weights = fit->weights,
-                            .mean_weight = l->train_weight / (double)fit->n_train};
-    double sum = 0.0;
+                            .mean_weight = l->train_weight / (double)fit->n_train,
+                            .unit = fit->unit};
+    spt__losses sum = {0};
     l->now.learning_rate = spt__trainer_rate(l->trainer);
     for (int64_t b = 0; b < l->batches; b++) {
         if (spt__stopping(l->network->ctx)) return SPT_STOP_HOST;
-        double loss = 0.0;
+        spt__losses loss = {0};
         int64_t n = batch_rows(l, b);
         int32_t status =
             spt__trainer_step(l->trainer, &samples, l->order + b * l->batch, n, &loss, e);
         if (status < 0) return spt__fail_prefix(e, "epoch %lld, ", (long long)epoch);
-        sum += loss * (double)n;
+        sum.own += loss.own * (double)n;
+        sum.told += loss.told * (double)n;
     }
-    l->now.loss = sum / (double)fit->n_train;
+    l->loss = (spt__losses){sum.own / (double)fit->n_train, sum.told / (double)fit->n_train};
     if (fit->n_watch > 0) {
         int32_t status = watch(l, e);
         if (status != SPT_OK) return status;
     }
     if (check_epoch(l, e) < 0) return spt__fail_prefix(e, "epoch %lld: ", (long long)epoch);
     l->now.epoch = epoch;
+    l->now.loss = l->loss.told;
+    l->now.watched = l->watched.told;
     spt__course_epoch(&fit->training, &l->trainer->course,
-                      fit->n_watch > 0 ? l->now.watched : l->now.loss);
+                      fit->n_watch > 0 ? l->watched.own : l->loss.own);
     return SPT_OK;
 }
 
@@ -210,10 +217,10 @@ static int32_t run_epoch(loop *l, spt__err *e)
 static void remember(loop *l)
 {
     bool watched = l->fit->n_watch > 0;
-    if (watched && l->now.best > 0 && !(l->now.watched < l->best_watched)) return;
+    if (watched && l->now.best > 0 && !(l->watched.own < l->best_watched.own)) return;
     l->now.best = l->now.epoch;
-    l->best_loss = l->now.loss;
-    l->best_watched = l->now.watched;
+    l->best_loss = l->loss;
+    l->best_watched = l->watched;
     if (watched)
         memcpy(l->best_values, l->network->values,
                (size_t)l->network->n_values * sizeof *l->best_values);
@@ -257,7 +264,13 @@ int32_t spt__network_fit(spt_network *network, const spt__fit *fit, spt_training
         return spt__fail(
             e, SPT_EINVAL,
             "spt_training_report.struct_size is not set; call spt_record_init() first");
-    loop l = {.network = network, .fit = fit, .best_loss = NAN, .best_watched = NAN};
+    const spt__losses none = {NAN, NAN};
+    loop l = {.network = network,
+              .fit = fit,
+              .loss = none,
+              .watched = none,
+              .best_loss = none,
+              .best_watched = none};
     spt_record_init(&l.now, sizeof l.now);
     l.now.epochs = fit->training.epochs;
     l.now.loss = l.now.watched = NAN;
@@ -269,8 +282,8 @@ int32_t spt__network_fit(spt_network *network, const spt__fit *fit, spt_training
     spt_record_init(&ours, sizeof ours);
     ours.epochs = l.now.epoch;
     ours.best = l.now.best;
-    ours.loss = l.best_loss;
-    ours.watched = l.best_watched;
+    ours.loss = l.best_loss.told;
+    ours.watched = l.best_watched.told;
     ours.seconds = spt__now() - start;
     if (report) spt__record_out(report, &ours, sizeof ours);
     release(&l);

@@ -24,7 +24,7 @@ static const char *const fc_names[] = {"units",   "batch_norm",   "activation",
 const char *const spt__channel_names[] = {"channel_r",    "channel_a",     "channel_a_d1",
                                           "channel_a_d2", "channel_a_snv", NULL};
 /* Knobs of fitting, a room above, that a configuration may have too. */
-static const char *const fit_names[] = {"scale", NULL};
+static const char *const fit_names[] = {"scale", "target_transform", "watch_share", NULL};
 /* The values of spt_channel, of a room that this one does not stand on; a test compares them. */
 static const int32_t channel_bits[] = {1, 2, 4, 8, 16};
 static const int32_t absorbance_bit = 2;

@@ -40,6 +40,21 @@ double spt__loss_sum(const spt__training *t, const spt__outcome *o, double scale
     return sum;
 }
 
+double spt__loss_told(const spt__training *t, const spt__unit *unit, const spt__outcome *o,
+                      double own)
+{
+    if (!unit) return own;
+    if (!unit->log1p) return own * (t->loss == SPT__LOSS_MAE ? unit->sd : unit->sd * unit->sd);
+    spt__training in_unit = {.loss = t->loss, .huber_delta = unit->delta};
+    double sum = 0.0, slope;
+    for (int64_t i = 0; i < o->n; i++) {
+        double is = expm1((double)o->output[i] * unit->sd + unit->mean);
+        double should_be = expm1((double)o->target[i] * unit->sd + unit->mean);
+        sum += (o->weight ? (double)o->weight[i] : 1.0) * loss_of(&in_unit, is - should_be, &slope);
+    }
+    return sum;
+}
+
 /* ---- optimisers ------------------------------------------------------------------------------ */
 
 void spt__optimizer_start(const spt__training *t, int64_t n, float *a, float *b)

@@ -108,7 +108,7 @@ static int32_t clip(const spt_trainer *t, float *shrink, spt__err *e)
 }
 
 int32_t spt__trainer_step(spt_trainer *t, const spt__samples *samples, const int64_t *rows,
-                          int64_t n, double *loss, spt__err *e)
+                          int64_t n, spt__losses *loss, spt__err *e)
 {
     spt_network *network = t->network;
     spt__pass *p = t->pass;
@@ -120,8 +120,10 @@ int32_t spt__trainer_step(spt_trainer *t, const spt__samples *samples, const int
         return spt__fail(e, SPT_EINTERNAL, "a matrix product of the forward pass failed");
     o.output = spt__pass_output(p);
     double count = (double)(n * o.t) * (o.weight ? samples->mean_weight : 1.0);
-    *loss = spt__loss_sum(&t->training, &o, 1.0 / count, p->g[network->n_layers]) / count;
-    if (!isfinite(*loss)) return diverged(t, "training loss", e);
+    double own = spt__loss_sum(&t->training, &o, 1.0 / count, p->g[network->n_layers]);
+    loss->own = own / count;
+    loss->told = spt__loss_told(&t->training, samples->unit, &o, own) / count;
+    if (!isfinite(loss->own)) return diverged(t, "training loss", e);
     if (spt__pass_backward(p, n) < 0)
         return spt__fail(e, SPT_EINTERNAL, "a matrix product of the backward pass failed");
     spt__step step = {.number = t->steps + 1, .rate = spt__trainer_rate(t)};
@@ -164,9 +166,9 @@ int32_t spt_trainer_step(spt_trainer *trainer, const float *x, const float *y, c
     spt__samples samples = {.x = x, .y = y, .weights = weights};
     if (weights) SPT__TRY(mean_weight(weights, n, &samples.mean_weight, e));
     SPT__TRY(spt__trainer_reserve(trainer, n, e));
-    double ours = 0.0;
+    spt__losses ours = {0};
     int32_t status = spt__trainer_step(trainer, &samples, NULL, n, &ours, e);
-    if (loss) *loss = ours;
+    if (loss) *loss = ours.own;
     return status;
 }
 

@@ -91,6 +91,17 @@ typedef struct spt__outcome {
  * `scale`. */
 double spt__loss_sum(const spt__training *t, const spt__outcome *o, double scale, float *gradient);
 
+/* The unit in which losses are told: value = output * sd + mean, then expm1 if `log1p`. */
+typedef struct spt__unit {
+    double mean, sd;
+    bool log1p;
+    double delta; /* log1p: of huber, in the unit */
+} spt__unit;
+
+/* `own`, which is the sum of the losses of `o`, in the unit; of one target. NULL: as it is. */
+double spt__loss_told(const spt__training *t, const spt__unit *unit, const spt__outcome *o,
+                      double own);
+
 /* Square root of the sum of squares, always in the same order. */
 double spt__norm(const float *v, int64_t n);
 
@@ -125,7 +136,8 @@ typedef struct spt__fit {
     const int64_t *train, *watch;
     int64_t n_train, n_watch;
     spt__training training;
-    spt__stream stream; /* names shuffling and dropout */
+    spt__stream stream;    /* names shuffling and dropout */
+    const spt__unit *unit; /* of the losses that are told; NULL: that of y */
     spt_epoch_fn fn;
     void *user;
 } spt__fit;

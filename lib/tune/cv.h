@@ -22,8 +22,9 @@ struct spt_cv {
     int32_t *fold;  /* n numbers, 0 to k - 1 */
     int64_t *group; /* n numbers, or NULL */
     int32_t k;
-    double *y; /* n, in the target's unit */
-    float *x;  /* n x p x (channels of x_mask) */
+    double *y;      /* n, in the target's unit */
+    float *weights; /* n, or NULL */
+    float *x;       /* n x p x (channels of x_mask) */
     int32_t x_mask;
     char **dropped;
     int32_t n_dropped;

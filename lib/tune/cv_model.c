@@ -141,7 +141,8 @@ static int32_t write_notes(const making *m, const spt_history *h, int64_t index,
         b.failed ? spt__nomem(e) : spt__model_note(model, "objective", b.data, e);
     spt__buf_free(&b);
     SPT__TRY(status);
-    return spt__model_note_data(model, cv->used, cv->target, e);
+    return spt__model_note_data(model, cv->used, cv->target,
+                                spt__option_text(cv->options, spt__objective_knobs, "weights"), e);
 }
 
 /* ---- the call ---- */

@@ -263,6 +263,8 @@ int32_t spt__cv_pattern_init(spt_cv *cv, const spt_config *config, int64_t seque
     SPT__TRY(spt_config_channels(config, &pattern->mask));
     SPT__TRY(spt__cv_channels(cv, pattern->mask));
     SPT__TRY(spt__fit_settings_init(cv->ctx, cv->options, config, epochs, &pattern->settings));
+    SPT__TRY(
+        spt__fit_check_targets(&pattern->settings, cv->used, cv->target, cv->y, &cv->ctx->err));
     return spt__fit_network(cv->ctx, config, cv->p, pattern->mask, 1, &pattern->network);
 }
 
@@ -288,6 +290,7 @@ void spt__cv_job(const spt_cv *cv, const spt__cv_pattern *pattern, int32_t fold,
                           .mask = pattern->mask,
                           .y = cv->y,
                           .t = 1,
+                          .weights = cv->weights,
                           .train = rows,
                           .n_train = n_train,
                           .watch = SPT__WATCH_NONE,

@@ -200,6 +200,26 @@ def recipe():
     check("fit takes the recipe from the study", d.returncode == 0 and "crop" in (WORK / "f.xml").read_text(encoding="utf-8"), d.stderr)
 
 
+def weights_and_logarithms():
+    rows = [r[:2] + [i % 3] + r[2:] for i, r in enumerate(good_rows(30))]
+    header = ["id", "y", "w"] + [str(b) for b in range(1000, 1040, 2)]
+    write("weighed.csv", table(rows, header))
+    args = ["--weights", "w", "--set", "target_transform=log1p", "--set", "schedule=cosine", "--set", "clip_norm=1"]
+    done("tune with weights", *tune("weighed.csv", *args, "--trials", 2, "--study", "w.db", "--model", "w.xml", target="y"))
+    text = (WORK / "w.xml").read_text(encoding="utf-8")
+    check("they are in the model", "weights_sha256" in text and "weights=w" in text and "<expm1/>" in text and "schedule=cosine" in text)
+    done("predict with logarithms", "predict", "w.xml", "weighed.csv")
+    mistake("other weights", "weights=", *tune("weighed.csv", "--trials", 3, "--study", "w.db", target="y"))
+    done("fit takes the weights from the study", "fit", "weighed.csv", "--study", "w.db", "--quiet", "--model", "w2.xml")
+    check("and the logarithms", "<expm1/>" in (WORK / "w2.xml").read_text(encoding="utf-8") and
+          "weights=w" in (WORK / "w2.xml").read_text(encoding="utf-8"))
+    rows[4][2] = -1
+    mistake("a negative weight", "weighed2.csv.*'w' of sample 's4' is -1", *tune(write("weighed2.csv", table(rows, header)), "--weights", "w", target="y"))
+    rows[4][2], rows[7][1] = 1, -1.5
+    mistake("a target without logarithm", "'y' of sample 's7' is -1.5", *tune(write("weighed3.csv", table(rows, header)), "--set", "target_transform=log1p", target="y"))
+    mistake("unknown weights", "'v'", *tune("weighed.csv", "--weights", "v", target="y"))
+
+
 def one_bad_spectrum():
     rows = good_rows(30)
     write("good.csv", table(rows))
@@ -356,6 +376,7 @@ try:
     looking()
     main_job()
     recipe()
+    weights_and_logarithms()
     one_bad_spectrum()
     bad_inputs()
     bad_files()
