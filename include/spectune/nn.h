@@ -75,8 +75,9 @@ SPT_API int32_t spt_network_finish(spt_network *network, uint64_t seed);
  * `conv_i_pool` (false), `conv_i_pool_type` max|average (max), `conv_i_pool_size` (2),
  * `conv_i_pool_stride` (the size), `conv_i_pool_padding` (valid), `conv_i_dropout` (false),
  * `conv_i_dropout_rate` (0.2); `fc_blocks` (0); per block: `fc_i_units` (32), `fc_i_batch_norm`
- * (false), `fc_i_activation` (relu), `fc_i_dropout` (false), `fc_i_dropout_rate` (0.2). Order in a
- * block: convolution or dense, batch normalisation, activation, pooling, dropout.
+ * (false), `fc_i_activation` (relu), `fc_i_dropout` (false), `fc_i_dropout_rate` (0.2); `decay`, a
+ * switch on which `weight_decay` may hang and which does nothing else. Order in a block:
+ * convolution or dense, batch normalisation, activation, pooling, dropout.
  *
  * @param channels  number of channels that the configuration switches on
  * @return SPT_OK, SPT_ESHAPE (block named), SPT_EINVAL, SPT_ENOMEM

@@ -15,7 +15,8 @@ typedef struct reader {
 
 enum { NAME = 72, NAMES = 96 };
 
-static const char *const top_names[] = {"conv_blocks", "fc_blocks"};
+/* "decay" is a switch on which "weight_decay" may hang; by itself it does nothing. */
+static const char *const top_names[] = {"conv_blocks", "fc_blocks", "decay", NULL};
 static const char *const conv_names[] = {
     "filters",   "kernel",    "stride",      "padding",      "batch_norm", "activation",   "pool",
     "pool_type", "pool_size", "pool_stride", "pool_padding", "dropout",    "dropout_rate", NULL};
@@ -53,8 +54,8 @@ static int32_t unknown_name(const reader *r, const char *name)
 {
     const char *all[NAMES];
     size_t n = 0;
-    all[n++] = top_names[0];
-    all[n++] = top_names[1];
+    for (const char *const *t = top_names; *t; t++)
+        all[n++] = *t;
     for (const char *const *c = spt__channel_names; *c; c++)
         all[n++] = *c;
     for (const char *const *f = fit_names; *f; f++)
@@ -93,8 +94,8 @@ static int32_t check_names(const reader *r)
         spt_parameter_info info;
         spt_record_init(&info, sizeof info);
         SPT__TRY(spt_space_describe(r->space, i, &info));
-        bool known = !strcmp(info.name, top_names[0]) || !strcmp(info.name, top_names[1]) ||
-                     among(info.name, spt__channel_names) || among(info.name, fit_names);
+        bool known = among(info.name, top_names) || among(info.name, spt__channel_names) ||
+                     among(info.name, fit_names);
         for (const spt__knob *k = spt__training_knobs; !known && k->name; k++)
             known = !strcmp(info.name, k->name);
         const char *rest = behind_block(info.name, "conv_");

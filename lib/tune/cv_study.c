@@ -93,9 +93,8 @@ static int32_t pin_ids(spt_study *s, const spt_cv *cv)
 /* ---- the study ---- */
 
 /* Is the network possible? */
-static int32_t check(const spt_config *config, void *user)
+static int32_t check_network(spt_cv *cv, const spt_config *config)
 {
-    spt_cv *cv = user;
     int32_t mask;
     SPT__TRY(spt_config_channels(config, &mask));
     if (mask == 0)
@@ -103,17 +102,18 @@ static int32_t check(const spt_config *config, void *user)
     return spt_network_check_config(cv->ctx, config, cv->p, spt__channel_count(mask), 1);
 }
 
-/* May a configuration of the space be trained on logarithms? Then all targets must have them. */
-static int32_t check_targets(const spt_cv *cv, const spt_space *space)
+/* Can it be trained on these targets? `config` NULL: with the settings alone. */
+static int32_t check_targets(const spt_cv *cv, const spt_config *config)
 {
     spt__fit_settings settings;
-    SPT__TRY(spt__fit_settings_init(cv->ctx, cv->options, NULL, 0, &settings));
-    const int32_t index = spt_space_find(space, "target_transform");
-    if (index >= 0) settings.target = SPT__TARGET_NONE;
-    for (int32_t k = 0; index >= 0 && spt_space_choice(space, index, k) != NULL; k++)
-        if (strcmp(spt_space_choice(space, index, k), "log1p") == 0)
-            settings.target = SPT__TARGET_LOG1P;
+    SPT__TRY(spt__fit_settings_init(cv->ctx, cv->options, config, 0, &settings));
     return spt__fit_check_targets(&settings, cv->used, cv->target, cv->y, &cv->ctx->err);
+}
+
+static int32_t check(const spt_config *config, void *user)
+{
+    SPT__TRY(check_network(user, config));
+    return check_targets(user, config);
 }
 
 int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space)
@@ -122,10 +122,11 @@ int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space)
     SPT__REQUIRE(cv != NULL);
     if (space == NULL) return spt__fail(&cv->ctx->err, SPT_EINVAL, "the space is NULL");
     SPT__TRY(spt__fit_check_space(cv->ctx, space));
-    SPT__TRY(check_targets(cv, space));
+    /* Where it is searched, configurations that the targets do not allow are left out. */
+    if (spt_space_find(space, "target_transform") < 0) SPT__TRY(check_targets(cv, NULL));
     SPT__TRY(spt_config_new(cv->ctx, space, &config));
     const spt__err before = cv->ctx->err;
-    int32_t status = check(config, cv);
+    int32_t status = check_network(cv, config);
     spt_config_free(config);
     /* That these defaults make no network for so few bands says nothing of the others. */
     if (status == SPT_ESHAPE) {

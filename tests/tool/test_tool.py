@@ -133,7 +133,7 @@ def looking():
     d = json.loads(p.stdout)
     check("data understood", d["samples"] == 215 and d["bands"] == 100 and d["axis_unit"] == "nm" and d["axis_even"])
     done("data", "data", TECATOR, out=r"samples +215")
-    for preset in ("small", "shen2021"):
+    for preset in ("small", "shen2021", "cnn1d"):
         done(f"space {preset}", "space", preset, out="conv_1_filters")
         json.loads(done(f"space {preset} --json", "space", preset, "--json").stdout)
     done("space --output", "space", "small", "--output", "small copy.xml")
@@ -209,7 +209,7 @@ def weights_and_logarithms():
     text = (WORK / "w.xml").read_text(encoding="utf-8")
     check("they are in the model", "weights_sha256" in text and "weights=w" in text and "<expm1/>" in text and "schedule=cosine" in text)
     done("predict with logarithms", "predict", "w.xml", "weighed.csv")
-    mistake("other weights", "weights=", *tune("weighed.csv", "--trials", 3, "--study", "w.db", target="y"))
+    mistake("other weights", "weights=", *tune("weighed.csv", *args[2:], "--trials", 3, "--study", "w.db", target="y"))
     done("fit takes the weights from the study", "fit", "weighed.csv", "--study", "w.db", "--quiet", "--model", "w2.xml")
     check("and the logarithms", "<expm1/>" in (WORK / "w2.xml").read_text(encoding="utf-8") and
           "weights=w" in (WORK / "w2.xml").read_text(encoding="utf-8"))
@@ -217,6 +217,10 @@ def weights_and_logarithms():
     mistake("a negative weight", "weighed2.csv.*'w' of sample 's4' is -1", *tune(write("weighed2.csv", table(rows, header)), "--weights", "w", target="y"))
     rows[4][2], rows[7][1] = 1, -1.5
     mistake("a target without logarithm", "'y' of sample 's7' is -1.5", *tune(write("weighed3.csv", table(rows, header)), "--set", "target_transform=log1p", target="y"))
+    done("the first trial of cnn1d", "tune", "good.csv", "--target", "y", "--unit", "absorbance", "--space", "cnn1d", "--folds", 2, "--trials", 1,
+         "--set", "patience=5", "--quiet", out="1 trials; best is trial 0")
+    mistake("a schedule that is searched", "'schedule' is a parameter of the space 'cnn1d'", "tune", "good.csv", "--target", "y", "--unit",
+            "absorbance", "--space", "cnn1d", "--set", "schedule=cosine")
     mistake("unknown weights", "'v'", *tune("weighed.csv", "--weights", "v", target="y"))
 
 
@@ -376,8 +380,8 @@ try:
     looking()
     main_job()
     recipe()
-    weights_and_logarithms()
     one_bad_spectrum()
+    weights_and_logarithms()
     bad_inputs()
     bad_files()
     full_disk()
