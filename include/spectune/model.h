@@ -83,7 +83,8 @@ SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
  * @param fn, user called after each epoch; may be NULL
  * @param report   may be NULL
  * @return SPT_OK, SPT_STOP_HOST (a model of the best weights so far, NULL if no epoch had ended),
- * or as spt_prep_apply(), spt_prep_channels(), spt_network_from_config(), spt_network_fit()
+ * SPT_ELIMIT, or as spt_prep_apply(), spt_prep_channels(), spt_network_from_config(),
+ * spt_network_fit()
  *
  * Losses in callback and report are in the target's unit (mse and huber: its square; huber's delta
  * is in s.d. of what is trained on, with log1p in s.d. of the target). Notes of the

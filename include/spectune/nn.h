@@ -185,12 +185,19 @@ typedef struct spt_training_report {
  * @param fn, user called after each epoch; may be NULL
  * @param report   may be NULL
  * @return SPT_OK, SPT_STOP_HOST (the best weights so far are kept), SPT_EDIVERGED, SPT_EINVAL,
- *         SPT_ECALLBACK, SPT_ENOMEM
+ *         SPT_ELIMIT (see spt_network_fit_memory()), SPT_ECALLBACK, SPT_ENOMEM
  */
 SPT_API int32_t spt_network_fit(spt_network *network, const float *x, const float *y,
                                 const float *weights, const int64_t *train, int64_t n_train,
                                 const int64_t *watch, int64_t n_watch, const spt_options *options,
                                 spt_epoch_fn fn, void *user, spt_training_report *report);
+
+/** Bytes that spt_network_fit() will allocate with these options and numbers of rows, beside the
+ * data and the network, and give back at its end. More than the context's limit
+ * (spt_ctx_set_memory_limit()) and it refuses to train.
+ * @return the bytes; SPT_EINVAL (unfinished network, no training rows, other options) */
+SPT_API int64_t spt_network_fit_memory(const spt_network *network, const spt_options *options,
+                                       int64_t n_train, int64_t n_watch);
 
 /** An optimiser with its memory, for hosts that write the loop themselves. */
 typedef struct spt_trainer spt_trainer;

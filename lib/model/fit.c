@@ -1,6 +1,7 @@
 #include "fit.h"
 
 #include "../base/rng.h"
+#include "../base/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -208,10 +209,9 @@ static int32_t split_rows(work *w, spt__err *e)
         SPT__TRY(spt__fit_choose_watched(job, w->mark, &n_watched, e));
     }
     for (int64_t i = 0; i < w->n_rows; i++) {
-        if (i >= job->n_train || w->mark[i])
-            w->watch[w->n_watch++] = i;
-        else
-            w->train[w->n_train++] = i;
+        bool watched = i >= job->n_train || w->mark[i];
+        if (watched || job->watch == SPT__WATCH_OWN) w->watch[w->n_watch++] = i;
+        if (!watched) w->train[w->n_train++] = i;
     }
     return SPT_OK;
 }
@@ -351,7 +351,7 @@ static void release(work *w)
     spt__free(ctx, w->mark);
 }
 
-/* ---- running and asking -------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err *e)
 {
@@ -390,6 +390,64 @@ done:
     return status;
 }
 
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* What the rows take, gathered, with their numbers and what is scaled by. */
+static int64_t gathered_bytes(const spt__fit_job *job)
+{
+    int64_t rows = job->n_train + (job->watch == SPT__WATCH_GIVEN ? job->n_watched : 0);
+    int64_t values = job->p * spt__channel_count(job->mask);
+    int64_t per_row = (values + job->t + 1) * (int64_t)sizeof(float) + 2 * 8 + 1;
+    /* the choice of watched groups has three numbers more for each row */
+    return rows * per_row + (job->group ? job->n * 17 : 0) + 2 * values * 8 + 4096;
+}
+
+static int64_t watched_rows(const spt__fit_job *job)
+{
+    return job->watch == SPT__WATCH_NONE    ? 0
+           : job->watch == SPT__WATCH_GIVEN ? job->n_watched
+                                            : job->n_train;
+}
+
+static int64_t member_bytes(const spt__fit_job *job)
+{
+    const spt_network *network = job->network;
+    return network->n_values * (int64_t)sizeof(float) +
+           network->n_layers * (int64_t)sizeof(spt__layer) +
+           network->n_tensors * (int64_t)sizeof(spt__tensor) + 4096;
+}
+
+int64_t spt__fit_channel_bytes(int64_t n, int64_t p, int32_t mask)
+{
+    return n * p * spt__channel_count(mask) * (int64_t)sizeof(float);
+}
+
+int64_t spt__fit_memory(const spt__fit_job *job)
+{
+    const spt_network *network = job->network;
+    int64_t rows = spt__steady_rows(network);
+    int64_t row = job->p * spt__channel_count(job->mask) * (int64_t)sizeof(float);
+    int64_t predicting = spt__pass_bytes(network, rows, SPT__STEADY) + rows * (row + 64);
+    int64_t training =
+        gathered_bytes(job) + spt__network_memory(network, job->settings.training.batch_size,
+                                                  job->n_train, watched_rows(job));
+    return member_bytes(job) + (training > predicting ? training : predicting);
+}
+
+int32_t spt__fit_check_memory(const spt__fit_job *job, int64_t beside, spt__err *e)
+{
+    char help[96] = "fewer bands or channels, or a smaller network, would help";
+    int64_t limit = job->ctx->memory_limit, needs = beside + spt__fit_memory(job);
+    if (limit == 0 || needs <= limit) return SPT_OK;
+    int64_t left = limit - beside - gathered_bytes(job) - member_bytes(job);
+    int64_t batch = spt__network_batch_within(job->network, left, job->n_train, watched_rows(job));
+    if (batch > 0 && batch < job->settings.training.batch_size)
+        spt__format(help, sizeof help, "batch_size %lld would fit", (long long)batch);
+    return spt__check_memory(job->ctx, needs, "training needs", help, e);
+}
+
+/* ---- asking -------------------------------------------------------------------------------- */
+
 void spt__fit_release(spt__fit_result *result)
 {
     spt__member_unref(result->member);
@@ -400,7 +458,7 @@ int32_t spt__fit_predict(const spt__fit_result *result, const float *x, int32_t 
                          const int64_t *rows, int64_t n, double *out, spt__err *e)
 {
     const spt__member *m = result->member;
-    int64_t most = spt__member_rows(m), block = n < most ? n : most, size = m->p * m->c;
+    int64_t most = spt__steady_rows(m->network), block = n < most ? n : most, size = m->p * m->c;
     int64_t row = m->p * spt__channel_count(x_mask);
     if (n < 1) return SPT_OK;
     spt__pass *pass = NULL;

@@ -11,7 +11,8 @@
 typedef enum {
     SPT__WATCH_INNER = 1, /* early stopping on a seeded share of the training rows */
     SPT__WATCH_GIVEN = 2, /* early stopping on the rows given, which do not train */
-    SPT__WATCH_NONE = 3   /* nothing is watched: all epochs of the settings run */
+    SPT__WATCH_NONE = 3,  /* nothing is watched: all epochs of the settings run */
+    SPT__WATCH_OWN = 4    /* the rows that train: the epoch that fits them best is kept */
 } spt__watch;
 
 typedef enum {
@@ -74,6 +75,14 @@ typedef struct spt__fit_result {
  * status the result is empty. *result need not be initialised. */
 int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err *e);
 void spt__fit_release(spt__fit_result *result);
+
+/* Bytes that spt__fit_run(), and spt__fit_predict() behind it, take at most, with the result. What
+ * of the job says which rows is not looked at, their numbers are. */
+int64_t spt__fit_memory(const spt__fit_job *job);
+/* Of n rows of p bands, the channels of a mask in float32. */
+int64_t spt__fit_channel_bytes(int64_t n, int64_t p, int32_t mask);
+/* May the context's limit hold that and `beside`? Else SPT_ELIMIT, with what would help. */
+int32_t spt__fit_check_memory(const spt__fit_job *job, int64_t beside, spt__err *e);
 
 /* Predictions in the target's unit for n rows of x (laid out as in the job; rows NULL: the first
  * n). out: n x t. Any thread; one result may serve many at once. */

@@ -126,11 +126,11 @@ void spt__member_unref(spt__member *member)
 
 /* ---- prediction ---------------------------------------------------------------------------- */
 
-int64_t spt__member_rows(const spt__member *member)
+int64_t spt__steady_rows(const spt_network *network)
 {
     const int64_t most_bytes = INT64_C(64) << 20;
     int64_t rows = 64;
-    while (rows > 1 && spt__pass_bytes(member->network, rows, SPT__STEADY) > most_bytes)
+    while (rows > 1 && spt__pass_bytes(network, rows, SPT__STEADY) > most_bytes)
         rows /= 2;
     return rows;
 }

@@ -39,7 +39,7 @@ int64_t spt__channel_count(int32_t mask);
 void spt__take_channels(const float *row, int32_t from, int64_t p, int32_t mask, float *out);
 
 /* Rows to predict at once: up to 64, fewer where a pass of so many would take more than 64 MB. */
-int64_t spt__member_rows(const spt__member *member);
+int64_t spt__steady_rows(const spt_network *network);
 
 /* Values of n rows: x (n x p x c unscaled channels) is scaled in place, y is scratch of n x t,
  * `pass` one of the member's network with mode SPT__STEADY. The same row gives the same bits in

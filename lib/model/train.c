@@ -99,10 +99,6 @@ static int32_t load(session *s)
                          "the configuration switches all channels off; one or more "
                          "are needed");
     s->p = spt_dataset_bands(s->used);
-    s->x = spt__alloc(s->ctx, (size_t)s->n,
-                      (size_t)(s->p * spt__channel_count(s->mask)) * sizeof *s->x);
-    if (!s->x) return spt__nomem(e);
-    SPT__TRY(spt_prep_channels(s->ctx, s->prep, s->used, s->mask, SPT_FLOAT32, s->x));
     const char *weights = spt__option_text(s->options, spt__fit_knobs, "weights");
     SPT__TRY(spt__fit_weights(s->ctx, s->used, weights, &s->weights, e));
     const char *group = spt__option_text(s->options, spt__fit_knobs, "group");
@@ -117,32 +113,40 @@ static int32_t load(session *s)
 
 /* ---- training ------------------------------------------------------------------------------ */
 
-static int32_t train(session *s, int64_t epochs, spt_epoch_fn fn, void *user, uint64_t *seed)
+/* The job, and whether memory allows it, before anything large is allocated. */
+static int32_t plan(session *s, int64_t epochs, spt__fit_job *job)
 {
-    spt__fit_job job = {.ctx = s->ctx,
-                        .x = s->x,
-                        .n = s->n,
-                        .p = s->p,
-                        .x_mask = s->mask,
-                        .mask = s->mask,
-                        .y = s->y,
-                        .t = 1,
-                        .weights = s->weights,
-                        .n_train = s->n,
-                        .group = s->group,
-                        .watch = epochs > 0 ? SPT__WATCH_NONE : SPT__WATCH_INNER,
-                        .fn = fn,
-                        .user = user};
+    spt__err *e = &s->ctx->err;
+    *job = (spt__fit_job){.ctx = s->ctx,
+                          .n = s->n,
+                          .p = s->p,
+                          .x_mask = s->mask,
+                          .mask = s->mask,
+                          .y = s->y,
+                          .t = 1,
+                          .weights = s->weights,
+                          .train = s->rows,
+                          .n_train = s->n,
+                          .group = s->group,
+                          .watch = epochs > 0 ? SPT__WATCH_NONE : SPT__WATCH_INNER};
+    SPT__TRY(spt__fit_settings_init(s->ctx, s->options, s->config, epochs, &job->settings));
+    SPT__TRY(spt__fit_check_targets(&job->settings, s->used, s->target, s->y, e));
     SPT__TRY(spt__fit_network(s->ctx, s->config, s->p, s->mask, 1, &s->network));
-    SPT__TRY(spt__fit_settings_init(s->ctx, s->options, s->config, epochs, &job.settings));
-    SPT__TRY(spt__fit_check_targets(&job.settings, s->used, s->target, s->y, &s->ctx->err));
+    job->network = s->network;
+    job->stream = (spt__stream){.seed = job->settings.training.seed};
+    return spt__fit_check_memory(job, spt__fit_channel_bytes(s->n, s->p, s->mask), e);
+}
+
+static int32_t train(session *s, spt__fit_job *job)
+{
+    spt__err *e = &s->ctx->err;
+    s->x = spt__alloc(s->ctx, (size_t)spt__fit_channel_bytes(s->n, s->p, s->mask), 1);
+    if (!s->x) return spt__nomem(e);
+    SPT__TRY(spt_prep_channels(s->ctx, s->prep, s->used, s->mask, SPT_FLOAT32, s->x));
     for (int64_t i = 0; i < s->n; i++) /* numbers within `applied` have had their use */
         s->rows[i] = i;
-    job.train = s->rows;
-    job.network = s->network;
-    job.stream = (spt__stream){.seed = job.settings.training.seed};
-    *seed = job.settings.training.seed;
-    return spt__fit_run(&job, &s->result, &s->ctx->err);
+    job->x = s->x;
+    return spt__fit_run(job, &s->result, e);
 }
 
 /* ---- notes --------------------------------------------------------------------------------- */
@@ -249,9 +253,12 @@ static int32_t write_notes(const session *s, spt_model *model, uint64_t seed)
 
 static int32_t run(session *s, int64_t epochs, spt_epoch_fn fn, void *user)
 {
-    uint64_t seed = 0;
+    spt__fit_job job;
     SPT__TRY(load(s));
-    int32_t trained = train(s, epochs, fn, user, &seed);
+    SPT__TRY(plan(s, epochs, &job));
+    job.fn = fn;
+    job.user = user;
+    int32_t trained = train(s, &job);
     if (trained < 0 || s->result.report.epochs == 0) return trained;
     spt__model_parts parts = {.dataset = s->dataset,
                               .prep = s->prep,
@@ -260,7 +267,7 @@ static int32_t run(session *s, int64_t epochs, spt_epoch_fn fn, void *user)
                               .members = &s->result.member,
                               .n_members = 1};
     SPT__TRY(spt__model_make(s->ctx, &parts, &s->model));
-    SPT__TRY(write_notes(s, s->model, seed));
+    SPT__TRY(write_notes(s, s->model, job.stream.seed));
     return trained;
 }
 

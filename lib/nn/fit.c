@@ -2,6 +2,7 @@
 #include "trainer.h"
 
 #include "../base/rng.h"
+#include "../base/text.h"
 #include "../base/threads.h"
 
 #include <math.h>
@@ -290,25 +291,7 @@ int32_t spt__network_fit(spt_network *network, const spt__fit *fit, spt_training
     return status;
 }
 
-int32_t spt_network_fit(spt_network *network, const float *x, const float *y, const float *weights,
-                        const int64_t *train, int64_t n_train, const int64_t *watch_rows,
-                        int64_t n_watch, const spt_options *options, spt_epoch_fn fn, void *user,
-                        spt_training_report *report)
-{
-    SPT__REQUIRE(network);
-    spt__fit fit = {.x = x,
-                    .y = y,
-                    .weights = weights,
-                    .train = train,
-                    .watch = watch_rows,
-                    .n_train = n_train,
-                    .n_watch = n_watch,
-                    .fn = fn,
-                    .user = user};
-    SPT__TRY(spt__training_read(options, &fit.training, &network->ctx->err));
-    fit.stream.seed = fit.training.seed;
-    return spt__network_fit(network, &fit, report, &network->ctx->err);
-}
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int64_t n_train,
                             int64_t n_watch)
@@ -326,4 +309,70 @@ int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int6
     }
     /* and what aligning takes */
     return bytes + floats * (int64_t)sizeof(float) + 1024;
+}
+
+int64_t spt__network_batch_within(const spt_network *network, int64_t bytes, int64_t n_train,
+                                  int64_t n_watch)
+{
+    int64_t low = 0, high = n_train;
+    while (low < high) {
+        int64_t middle = high - (high - low) / 2;
+        if (spt__network_memory(network, middle, n_train, n_watch) <= bytes)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static int32_t check_memory(const spt_network *network, const spt__fit *fit, spt__err *e)
+{
+    int64_t limit = network->ctx->memory_limit, n_train = fit->n_train, n_watch = fit->n_watch;
+    if (limit == 0 || n_train < 1 || n_watch < 0) return SPT_OK;
+    int64_t batch = spt__network_batch_within(network, limit, n_train, n_watch);
+    char help[64] = "a smaller network would help";
+    if (batch > 0) spt__format(help, sizeof help, "batch_size %lld would fit", (long long)batch);
+    return spt__check_memory(
+        network->ctx, spt__network_memory(network, fit->training.batch_size, n_train, n_watch),
+        "training needs", help, e);
+}
+
+int64_t spt_network_fit_memory(const spt_network *network, const spt_options *options,
+                               int64_t n_train, int64_t n_watch)
+{
+    SPT__REQUIRE(network);
+    spt__err *e = &network->ctx->err;
+    spt__training training;
+    SPT__TRY(spt__training_read(options, &training, e));
+    if (!network->finished)
+        return spt__fail(e, SPT_EINVAL,
+                         "the network has no weights yet; call spt_network_finish() first");
+    if (n_train < 1 || n_watch < 0)
+        return spt__fail(e, SPT_EINVAL,
+                         "%lld training and %lld watched rows; from 1 and from 0 on are possible",
+                         (long long)n_train, (long long)n_watch);
+    return spt__network_memory(network, training.batch_size, n_train, n_watch);
+}
+
+/* ---- for hosts ------------------------------------------------------------------------------- */
+
+int32_t spt_network_fit(spt_network *network, const float *x, const float *y, const float *weights,
+                        const int64_t *train, int64_t n_train, const int64_t *watch_rows,
+                        int64_t n_watch, const spt_options *options, spt_epoch_fn fn, void *user,
+                        spt_training_report *report)
+{
+    SPT__REQUIRE(network);
+    spt__fit fit = {.x = x,
+                    .y = y,
+                    .weights = weights,
+                    .train = train,
+                    .watch = watch_rows,
+                    .n_train = n_train,
+                    .n_watch = n_watch,
+                    .fn = fn,
+                    .user = user};
+    SPT__TRY(spt__training_read(options, &fit.training, &network->ctx->err));
+    fit.stream.seed = fit.training.seed;
+    if (network->finished) SPT__TRY(check_memory(network, &fit, &network->ctx->err));
+    return spt__network_fit(network, &fit, report, &network->ctx->err);
 }

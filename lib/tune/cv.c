@@ -201,10 +201,14 @@ static int32_t make_folds(spt_cv *cv, bool given)
 int32_t spt__cv_channels(spt_cv *cv, int32_t mask)
 {
     const int32_t wanted = cv->x_mask | mask;
+    spt__err *e = &cv->ctx->err;
     if (wanted == cv->x_mask) return SPT_OK;
-    float *x = spt__alloc(cv->ctx, (size_t)cv->n,
-                          (size_t)(cv->p * spt__channel_count(wanted)) * sizeof *x);
-    if (x == NULL) return spt__nomem(&cv->ctx->err);
+    const int64_t bytes = spt__fit_channel_bytes(cv->n, cv->p, wanted);
+    SPT__TRY(spt__check_memory(cv->ctx, bytes + spt__fit_channel_bytes(cv->n, cv->p, cv->x_mask),
+                               "the channels of all samples need",
+                               "fewer bands (crop, decimation) or channels would help", e));
+    float *x = spt__alloc(cv->ctx, (size_t)bytes, 1);
+    if (x == NULL) return spt__nomem(e);
     const int32_t status = spt_prep_channels(cv->ctx, cv->prep, cv->used, wanted, SPT_FLOAT32, x);
     if (status < 0) {
         spt__free(cv->ctx, x);

@@ -186,11 +186,12 @@ int32_t spt_cv_model(spt_cv *cv, const spt_history *history, int64_t index, int3
                 .fn = fn,
                 .user = user};
     int32_t status = spt__cv_pattern_init(cv, spt_history_config(history, index), sequence,
-                                          ensemble != 0 ? 0 : epochs, &m.pattern);
+                                          ensemble != 0 ? 0 : epochs, m.n, &m.pattern);
     m.results = spt__calloc(cv->ctx, (size_t)m.n, sizeof *m.results);
     if (m.results == NULL) status = spt__nomem(e);
     if (status >= 0)
-        status = spt__parallel_events(cv->ctx, m.n, sizeof(spt_epoch), train, on_post, &m, e);
+        status = spt__parallel_events(cv->ctx, m.n, m.pattern.most, sizeof(spt_epoch), train,
+                                      on_post, &m, e);
     for (int32_t i = 0; i < m.n && status == SPT_OK; i++)
         if (m.results[i].member == NULL) status = SPT_STOP_HOST;
     if (status > 0 && status != SPT_STOP_HOST)

@@ -110,10 +110,21 @@ static int32_t check_targets(const spt_cv *cv, const spt_config *config)
     return spt__fit_check_targets(&settings, cv->used, cv->target, cv->y, &cv->ctx->err);
 }
 
+/* Does it need more memory than the host allows? */
+static int32_t check_memory(spt_cv *cv, const spt_config *config)
+{
+    spt__cv_pattern pattern;
+    if (cv->ctx->memory_limit == 0) return SPT_OK;
+    const int32_t status = spt__cv_pattern_init(cv, config, 0, 0, 0, &pattern);
+    spt__cv_pattern_free(&pattern);
+    return status;
+}
+
 static int32_t check(const spt_config *config, void *user)
 {
     SPT__TRY(check_network(user, config));
-    return check_targets(user, config);
+    SPT__TRY(check_targets(user, config));
+    return check_memory(user, config);
 }
 
 int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space)

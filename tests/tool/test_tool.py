@@ -221,6 +221,9 @@ def weights_and_logarithms():
          "--set", "patience=5", "--quiet", out="1 trials; best is trial 0")
     mistake("a schedule that is searched", "'schedule' is a parameter of the space 'cnn1d'", "tune", "good.csv", "--target", "y", "--unit",
             "absorbance", "--space", "cnn1d", "--set", "schedule=cosine")
+    done("tune within a limit", *tune("weighed.csv", "--trials", 2, "--memory", "1.5M", target="y"))
+    mistake("a limit too low", "the limit is 1.00 KiB", *tune("weighed.csv", "--trials", 2, "--memory", "1k", target="y"))
+    mistake("a limit that is none", "--memory is '2X'", *tune("weighed.csv", "--memory", "2X", target="y"))
     mistake("unknown weights", "'v'", *tune("weighed.csv", "--weights", "v", target="y"))
 
 

@@ -1,4 +1,5 @@
 /* The training loop: what is visited, what is kept, when it ends, and that nothing else matters. */
+#include "counting.h"
 #include "fits.h"
 
 #include "base/threads.h"
@@ -368,53 +369,6 @@ END_TEST
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-typedef struct counter {
-    int64_t calls, live, peak, fail_at;
-} counter;
-
-static void *count_alloc(size_t size, void *user)
-{
-    counter *c = user;
-    if (++c->calls == c->fail_at) return NULL;
-    size_t *block = malloc(size + 64);
-    if (!block) return NULL;
-    *block = size;
-    c->live += (int64_t)size;
-    if (c->live > c->peak) c->peak = c->live;
-    return (char *)block + 64;
-}
-
-static void count_free(void *pointer, void *user)
-{
-    if (!pointer) return;
-    size_t *block = (size_t *)(void *)((char *)pointer - 64);
-    ((counter *)user)->live -= (int64_t)*block;
-    free(block);
-}
-
-static void *count_realloc(void *pointer, size_t size, void *user)
-{
-    void *more = count_alloc(size, user);
-    if (!more || !pointer) return more;
-    size_t *old = (size_t *)(void *)((char *)pointer - 64);
-    memcpy(more, pointer, *old < size ? *old : size);
-    count_free(pointer, user);
-    return more;
-}
-
-static spt_ctx *counting_ctx(counter *c)
-{
-    spt_allocator a;
-    spt_record_init(&a, sizeof a);
-    a.alloc = count_alloc;
-    a.realloc = count_realloc;
-    a.free = count_free;
-    a.user = c;
-    spt_ctx *made = NULL;
-    spt_ctx_new(&a, &made);
-    return made;
-}
-
 static int32_t build_and_fit(spt_ctx *c, int epochs, spt_network **out)
 {
     spt_options *o = NULL;
@@ -453,6 +407,52 @@ START_TEST(memory_is_planned_before_the_loop)
         ck_assert_int_eq(c.live, 0);
     }
     ck_assert_int_eq(calls[0], calls[1]);
+}
+END_TEST
+
+/* What it will need is told, and refused beyond the limit; the batch offered does fit. */
+START_TEST(memory_has_a_limit)
+{
+    spt_network *network = built(paper), *large;
+    knob("batch_size", 64);
+    knob("epochs", 1);
+    int64_t needs = spt_network_fit_memory(network, options, 60, 10);
+    ck_assert_int_eq(needs, spt__network_memory(network, 64, 60, 10));
+    ck_assert(spt_network_fit_memory(network, NULL, 60, 10) < needs); /* batches of 32 */
+    spt_training_report report;
+    ck_assert_int_eq(spt_ctx_memory_limit(ctx), 0);
+    OK(ctx, spt_ctx_set_memory_limit(ctx, needs));
+    ck_assert_int_eq(spt_ctx_memory_limit(ctx), needs);
+    OK(ctx, fit(network, 60, 10, NULL, NULL, &report));
+    OK(ctx, spt_ctx_set_memory_limit(ctx, needs - 1));
+    FAILS(ctx, SPT_ELIMIT, "training needs ", fit(network, 60, 10, NULL, NULL, &report));
+    const char *help = strstr(spt_ctx_last_error(ctx), "batch_size ");
+    ck_assert_ptr_nonnull(strstr(spt_ctx_last_error(ctx), " KiB of memory, the limit is "));
+    ck_assert_ptr_nonnull(help);
+    double offered = strtod(help + strlen("batch_size "), NULL);
+    ck_assert(offered >= 16 && offered < 60);
+    knob("batch_size", offered + 1);
+    FAILS(ctx, SPT_ELIMIT, "would fit", fit(network, 60, 10, NULL, NULL, &report));
+    knob("batch_size", offered);
+    OK(ctx, fit(network, 60, 10, NULL, NULL, &report));
+    OK(ctx, spt_ctx_set_memory_limit(ctx, 5000));
+    FAILS(ctx, SPT_ELIMIT, "the limit is 4.88 KiB; a smaller network would help",
+          fit(network, 60, 10, NULL, NULL, &report));
+    /* A network alone may be too large. */
+    OK(ctx, spt_network_new(ctx, BANDS, CHANNELS, 1, &large));
+    OK(ctx, spt_network_add_dense(large, 1000));
+    FAILS(ctx, SPT_EINVAL, "no weights yet", (int32_t)spt_network_fit_memory(large, NULL, 10, 0));
+    FAILS(ctx, SPT_ELIMIT, "the weights of the network need 195 KiB of memory",
+          spt_network_finish(large, 1));
+    OK(ctx, spt_ctx_set_memory_limit(ctx, 0));
+    OK(ctx, spt_network_finish(large, 1));
+    FAILS(ctx, SPT_EINVAL, "0 training", (int32_t)spt_network_fit_memory(large, NULL, 0, 0));
+    FAILS(ctx, SPT_EINVAL, "-1 bytes", spt_ctx_set_memory_limit(ctx, -1));
+    ck_assert_int_eq(spt_ctx_memory_limit(NULL), SPT_EINVAL);
+    ck_assert_int_eq(spt_ctx_set_memory_limit(NULL, 1), SPT_EINVAL);
+    ck_assert_int_eq(spt_network_fit_memory(NULL, NULL, 1, 0), SPT_EINVAL);
+    spt_network_free(network);
+    spt_network_free(large);
 }
 END_TEST
 
@@ -495,6 +495,7 @@ int main(void)
     tcase_add_test(tcase, dropout_masks_are_even_and_new_each_time);
     tcase_add_test(tcase, the_same_seed_gives_the_same_bits_on_any_thread);
     tcase_add_test(tcase, memory_is_planned_before_the_loop);
+    tcase_add_test(tcase, memory_has_a_limit);
     tcase_add_test(tcase, every_failed_allocation_is_reported_and_nothing_leaks);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
