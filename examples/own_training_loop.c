@@ -57,7 +57,7 @@ static int32_t train(spt_trial *trial, double *loss, void *user)
     TRY(s = spt_trainer_new(network, NULL, &trainer));
     for (int epoch = 0; epoch < EPOCHS; epoch++)
         for (int at = 0; at < TRAIN; at += BATCH)
-            TRY(s = spt_trainer_step(trainer, h->x + at * VALUES, h->z + at,
+            TRY(s = spt_trainer_step(trainer, h->x + at * VALUES, h->z + at, NULL,
                                      TRAIN - at < BATCH ? TRAIN - at : BATCH, NULL));
     TRY(s = spt_network_predict(network, h->x + TRAIN * VALUES, ALL - TRAIN, out));
     *loss = 0;
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     TRY(spt_study_run(study, argc > 1 ? atoi(argv[1]) : 10, 0));
 
     TRY(spt_model_assemble(h.ctx, dataset, NULL, CHANNELS, scaler, h.best, "fat", &h.mean, &h.sd,
-                           &model));
+                           SPT_TRANSFORM_NONE, &model));
     if (argc > 2) TRY(spt_model_write(h.ctx, model, argv[2]));
     printf("best RMSE on the M rows: %.3f percent fat\n", h.lowest);
     status = 0;

@@ -187,9 +187,10 @@ bool arg_range(const char *text, int n, double *out)
 /* ---- options on record with a study ---- */
 
 /* Those that say what the losses mean. File names are not among them: the content counts. */
-static const char *const recorded[] = {
-    "axis",  "id",      "bands", "delimiter", "decimal", "missing",  "join-key", "unit", "target",
-    "group", "average", "folds", "test",      "crop",    "resample", "decimate", "seed"};
+static const char *const recorded[] = {"axis",     "id",       "bands", "delimiter", "decimal",
+                                       "missing",  "join-key", "unit",  "target",    "group",
+                                       "weights",  "average",  "folds", "test",      "crop",
+                                       "resample", "decimate", "seed"};
 
 char *args_record(const tool *t)
 {

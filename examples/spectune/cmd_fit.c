@@ -19,6 +19,7 @@ const arg_option fit_options[] = {
     SCORE_OPTIONS,
     READ_OPTIONS,
     THREADS_OPTION,
+    MEMORY_OPTION,
     {"quiet", NULL, ARG_FLAG, 0, 0, NULL, "no progress"},
     JSON_OPTION,
     HELP_OPTION,
@@ -136,10 +137,9 @@ static int prepare(tool *t, session *s)
         return misuse(t, "--target is missing: the property to estimate");
     if (arg_text(t, "unit") == NULL)
         return misuse(t, "--unit is missing: absorbance, reflectance or percent-reflectance");
-    if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0 ||
-        spt_objective_options_new(t->ctx, &s->objective) < 0)
-        return fail_library(t);
-    if ((code = inputs_settings(t, s->space, s->objective, NULL)) >= 0 ||
+    if (spt_objective_options_new(t->ctx, &s->objective) < 0) return fail_library(t);
+    if ((code = inputs_machine(t)) >= 0 ||
+        (code = inputs_settings(t, s->space, s->objective, NULL)) >= 0 ||
         (code = inputs_prep(t, &s->prep)) >= 0 ||
         (code = inputs_read(t, t->operands[0], false, &s->dataset)) >= 0)
         return code;

@@ -17,6 +17,7 @@ const arg_option tune_options[] = {
     {"trials", "N", ARG_INT, 0, 1e9, "60", "finished trials in the study at the end"},
     {"time", "S", ARG_NUMBER, 0, 1e9, "none", "seconds after which no trial is started"},
     THREADS_OPTION,
+    MEMORY_OPTION,
     {"study", "FILE", ARG_TEXT, 0, 0, NULL,
      "study file: made, or gone on with; else it is not kept"},
     {"name", "NAME", ARG_TEXT, 0, 0, "spectune", "study in the file"},
@@ -89,9 +90,8 @@ static int prepare(tool *t, session *s)
         return misuse(t, "--unit is missing: absorbance, reflectance or percent-reflectance");
     if (arg_flag(t, "ensemble") && arg_text(t, "model") == NULL)
         return misuse(t, "--ensemble says what --model writes, which is missing");
-    if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0) return fail_library(t);
-    if ((code = read_space(t, &s->space)) >= 0 || (code = sampler_options(t, s)) >= 0 ||
-        (code = inputs_prep(t, &s->prep)) >= 0 ||
+    if ((code = inputs_machine(t)) >= 0 || (code = read_space(t, &s->space)) >= 0 ||
+        (code = sampler_options(t, s)) >= 0 || (code = inputs_prep(t, &s->prep)) >= 0 ||
         (code = inputs_read(t, t->operands[0], false, &s->dataset)) >= 0)
         return code;
     for (int64_t i = 0; spt_dataset_note(s->dataset, i) != NULL; i++)

@@ -40,6 +40,26 @@ int inputs_read(tool *t, const char *file, bool keep, spt_dataset **out)
     return code;
 }
 
+int inputs_machine(tool *t)
+{
+    static const char suffixes[] = "kmgt";
+    const char *text = arg_text(t, "memory");
+    if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0) return fail_library(t);
+    if (text == NULL) return -1;
+    char *end = NULL;
+    double bytes = strtod(text, &end);
+    const char *suffix = *end != '\0' ? strchr(suffixes, *end | 0x20) : NULL;
+    for (const char *s = suffixes; suffix != NULL && s <= suffix; s++)
+        bytes *= 1024;
+    if (suffix != NULL) end++;
+    if (*end == 'i' && suffix != NULL) end++;
+    if (*end == 'B') end++;
+    if (end == text || *end != '\0' || !(bytes >= 1 && bytes < 9e15) ||
+        strpbrk(text, "xXpP ") != NULL)
+        return misuse(t, "--memory is '%s'; a size is wanted, 800M or 2G", text);
+    return spt_ctx_set_memory_limit(t->ctx, (int64_t)bytes) < 0 ? fail_library(t) : -1;
+}
+
 /* Is there a knob of this name? */
 static bool has_knob(const spt_options *options, const char *name)
 {
@@ -103,7 +123,7 @@ int inputs_prep(tool *t, spt_prep **out)
 
 static int set_named(tool *t, spt_options *objective)
 {
-    static const char *const names[] = {"folds", "group", "test", "seed"};
+    static const char *const names[] = {"folds", "group", "weights", "test", "seed"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value = arg_text(t, names[i]);
         if (value != NULL && spt_options_set_text(objective, names[i], value) < 0)

@@ -122,6 +122,7 @@ void print_field(void *file, const char *text);
 #define SCORE_OPTIONS                                                                              \
     {"target", "NAME", ARG_TEXT, 0, 0, NULL, "the property to estimate"}, UNIT_OPTION,             \
         {"group", "COL", ARG_TEXT, 0, 0, NULL, "rows with equal values stay in one fold"},         \
+        {"weights", "COL", ARG_TEXT, 0, 0, NULL, "how much each sample counts in training"},       \
         {"average", "COL", ARG_TEXT, 0, 0, NULL, "average repeated scans with equal values"},      \
         {"folds", "K", ARG_INT, 2, 1000000, "5", "folds of the cross-validation"},                 \
         {"test", "COL=VALUE", ARG_TEXT, 0, 0, NULL, "rows that are never used in tuning"},         \
@@ -136,6 +137,12 @@ void print_field(void *file, const char *text);
 #define THREADS_OPTION                                                                    \
     {                                                                                     \
         "threads", "N", ARG_INT, 1, 1024, "all", "threads; results do not depend on them" \
+    }
+#define MEMORY_OPTION                                                                    \
+    {                                                                                    \
+        "memory", "SIZE", ARG_TEXT, 0, 0, "no limit",                                    \
+            "memory a training may need, 800M or 2G; fewer folds run at a time, larger " \
+            "networks are left out"                                                      \
     }
 #define JSON_OPTION                                      \
     {                                                    \
@@ -153,6 +160,8 @@ void print_field(void *file, const char *text);
 /* Read FILE, and join the second table. keep: spectra that cannot be read become rows that cannot
  * be predicted. */
 int inputs_read(tool *t, const char *file, bool keep, spt_dataset **out);
+/* --threads and --memory. */
+int inputs_machine(tool *t);
 /* The recipe of the options. */
 int inputs_prep(tool *t, spt_prep **out);
 /* Settings of --set and of the options, spread over those they belong to. `sampler` may be NULL.

@@ -76,6 +76,7 @@ extern "C" {
     X(SPT_EVERSION, -12, "written in a newer format")                           \
     X(SPT_EUNSUPPORTED, -13, "not supported by this build")                     \
     X(SPT_ECAPACITY, -14, "the buffer is too small")                            \
+    X(SPT_ELIMIT, -15, "more memory is needed than the host allows")            \
     X(SPT_ECALLBACK, -20, "a host callback failed")                             \
     X(SPT_EINTERNAL, -99, "internal error of the library")
 
@@ -165,6 +166,21 @@ SPT_API int32_t spt_ctx_set_kernels(spt_ctx *ctx, const char *name);
 /** Name of kernels number `index` (from 0, slowest first) that this machine can run; NULL behind
  * the last and below 0. Static. @threads any @since 0.1 */
 SPT_API const char *spt_kernels_name(int32_t index);
+
+/** Let one run (a training, a cross-validation, the making of a model) need at most so many bytes.
+ *
+ * What a run will need is known before it starts: channels, scaled rows, network, optimiser and the
+ * values of a batch between the layers, for each fold that runs at the same time; not the dataset,
+ * which is there already. A cross-validation runs fewer folds at a time if that helps, with the
+ * same results. A run that needs more is SPT_ELIMIT, in one line that says what it needs, what the
+ * limit is and what would help. What libraries below take is not counted.
+ *
+ * @param bytes  0: no limit (the default)
+ * @return SPT_OK, SPT_EINVAL @threads ctx @since 0.1 */
+SPT_API int32_t spt_ctx_set_memory_limit(spt_ctx *ctx, int64_t bytes);
+
+/** The limit, 0 without one; SPT_EINVAL for NULL. @threads ctx @since 0.1 */
+SPT_API int64_t spt_ctx_memory_limit(const spt_ctx *ctx);
 
 typedef enum {
     SPT_LOG_ERROR = 1,

@@ -51,13 +51,23 @@ SPT_API int32_t spt_statistics_compute(const double *reference, const double *pr
 
 /* ---- models --------------------------------------------------------------------------------- */
 
+/** What a network was trained on. */
+typedef enum {
+    SPT_TRANSFORM_NONE = 1,  /**< the target, scaled: value = output * sd + mean */
+    SPT_TRANSFORM_LOG1P = 2, /**< log(1 + target), scaled: value = exp(output * sd + mean) - 1 */
+    SPT_TRANSFORM_MAX_ENUM_ = 0x7fffffff
+} spt_transform;
+
 /** A model; immutable, readable from any thread. */
 typedef struct spt_model spt_model;
 
 /** Knobs of fitting beside those of training (which it contains, same names): `scale`
- * channel|band|none (channel), `target_scale` standard|none (standard), `watch_share` (0.1, share
- * of the training rows watched for early stopping, whole groups where groups are given), `group`
- * (column, ""). */
+ * channel|band|centre|none (centre; see spt_scale), `target_transform` none|standardise|log1p
+ * (standardise; log1p trains on log(1 + y), standardised, and takes targets above -1), `weights`
+ * (number column, ""; how much a sample counts in training losses, watched ones too: finite, 0 or
+ * more, not all 0; scaling and statistics do not know of it), `watch_share` (0.1, share of the
+ * training rows watched for early stopping, whole groups where groups are given), `group` (column,
+ * ""). */
 SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Train a model with one configuration.
@@ -67,14 +77,17 @@ SPT_API int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out);
  * @param target   name of a number column, recorded with the model
  * @param config   network, channels and training options (it wins over `options`)
  * @param epochs   0: early stopping on `watch_share` of the rows; more: train on all rows for
- * exactly so many epochs (the median best epoch of a cross-validation, say)
+ * exactly so many epochs (the median best epoch of a cross-validation, say), with the learning
+ * rates that these have when `epochs` of configuration or options run
  * @param options  of spt_fit_options_new(), or NULL
  * @param fn, user called after each epoch; may be NULL
  * @param report   may be NULL
  * @return SPT_OK, SPT_STOP_HOST (a model of the best weights so far, NULL if no epoch had ended),
- * or as spt_prep_apply(), spt_prep_channels(), spt_network_from_config(), spt_network_fit()
+ * SPT_ELIMIT, or as spt_prep_apply(), spt_prep_channels(), spt_network_from_config(),
+ * spt_network_fit()
  *
- * Losses in callback and report are in the target's unit (mse and huber: its square). Notes of the
+ * Losses in callback and report are in the target's unit (mse and huber: its square; huber's delta
+ * is in s.d. of what is trained on, with log1p in s.d. of the target). Notes of the
  * model: seed, epochs, best_epoch, samples_watched, rmse_training, r2_training, configuration,
  * options, spectra_sha256, axis_sha256, target_sha256. There is no date among them, so that the
  * same seed gives the same bytes: a host that wants one adds it with spt_model_with_note().
@@ -95,12 +108,13 @@ SPT_API int32_t spt_model_fit(spt_ctx *ctx, const spt_dataset *dataset, const sp
  * @param target   name of the property; several outputs are called name_1, name_2, ...; a number
  *                 column of the dataset gives the training range
  * @param target_mean, target_sd  value = output * sd + mean; t values each; NULL for 0 and 1
+ * @param transform  spt_transform of the targets that the network was trained on
  */
 SPT_API int32_t spt_model_assemble(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
                                    int32_t mask, const spt_scaler *scaler,
                                    const spt_network *network, const char *target,
                                    const double *target_mean, const double *target_sd,
-                                   spt_model **out);
+                                   int32_t transform, spt_model **out);
 
 /** An ensemble of models that read the same raw axis, unit and recipe and predict the same target;
  * its prediction is the mean of theirs, its notes are those on which all agree, its training ranges

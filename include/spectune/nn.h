@@ -69,14 +69,15 @@ SPT_API int32_t spt_network_finish(spt_network *network, uint64_t seed);
 /** Build a finished network from a configuration.
  *
  * Parameter names (those that the space lacks take the value in brackets; others are an error, but
- * for the names of training options and the channels): `conv_blocks` (0); per block i from 1:
- * `conv_i_filters` (16), `conv_i_kernel` (5), `conv_i_stride` (1), `conv_i_padding` valid|same
- * (same), `conv_i_batch_norm` (false), `conv_i_activation` (relu), `conv_i_pool` (false),
- * `conv_i_pool_type` max|average (max), `conv_i_pool_size` (2), `conv_i_pool_stride` (the size),
- * `conv_i_pool_padding` (valid), `conv_i_dropout` (false), `conv_i_dropout_rate` (0.2); `fc_blocks`
- * (0); per block: `fc_i_units` (32), `fc_i_batch_norm` (false), `fc_i_activation` (relu),
- * `fc_i_dropout` (false), `fc_i_dropout_rate` (0.2). Order in a block: convolution or dense, batch
- * normalisation, activation, pooling, dropout.
+ * for the channels and the options of training and fitting that can be searched): `conv_blocks`
+ * (0); per block i from 1: `conv_i_filters` (16), `conv_i_kernel` (5), `conv_i_stride` (1),
+ * `conv_i_padding` valid|same (same), `conv_i_batch_norm` (false), `conv_i_activation` (relu),
+ * `conv_i_pool` (false), `conv_i_pool_type` max|average (max), `conv_i_pool_size` (2),
+ * `conv_i_pool_stride` (the size), `conv_i_pool_padding` (valid), `conv_i_dropout` (false),
+ * `conv_i_dropout_rate` (0.2); `fc_blocks` (0); per block: `fc_i_units` (32), `fc_i_batch_norm`
+ * (false), `fc_i_activation` (relu), `fc_i_dropout` (false), `fc_i_dropout_rate` (0.2); `decay`, a
+ * switch on which `weight_decay` may hang and which does nothing else. Order in a block:
+ * convolution or dense, batch normalisation, activation, pooling, dropout.
  *
  * @param channels  number of channels that the configuration switches on
  * @return SPT_OK, SPT_ESHAPE (block named), SPT_EINVAL, SPT_ENOMEM
@@ -127,22 +128,32 @@ SPT_API int32_t spt_network_predict(spt_network *network, const float *x, int64_
 /** Knobs of training, with their defaults: `loss` mse|mae|huber (mse), `huber_delta` (1),
  * `optimizer` sgd|adagrad|rmsprop|adam|adamw (adam), `learning_rate` (1e-3), `momentum` (0, sgd),
  * `rho` (0.9, rmsprop), `adagrad_start` (0.1), `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-7),
- * `weight_decay` (0; decoupled for adamw, else added to the gradient), `batch_size` (32; larger
- * than the rows means one full batch), `epochs` (100), `patience` (60 epochs without a better
- * watched loss; 0: never stop early), `seed` (1). */
+ * `weight_decay` (0; decoupled for adamw, else added to the gradient), `clip_norm` (0: off; else
+ * the whole gradient is shortened to this norm, before the decay is added), `schedule`
+ * constant|cosine|plateau (constant), `schedule_floor` (0.01; share of the learning rate that
+ * stays), `schedule_epochs` (0: as many as `epochs`), `plateau_factor` (0.3), `plateau_patience`
+ * (15), `batch_size` (32; larger than the rows means one full batch), `epochs` (100), `patience`
+ * (60 epochs without a better watched loss; 0: never stop early), `seed` (1).
+ *
+ * The learning rate is the same within an epoch. Epoch e (from 0) of `schedule_epochs` E has by
+ * `cosine` floor + (1 - floor) (1 + cos(pi e / E)) / 2 of it, later ones the floor. By `plateau` it
+ * is multiplied by `plateau_factor` after each `plateau_patience` epochs without a lower loss, the
+ * watched one, or that of training where nothing is watched. */
 SPT_API int32_t spt_training_options_new(spt_ctx *ctx, spt_options **out);
-/** Set those knobs that are parameters of the configuration too, by the same names. */
+/** Set those knobs that are parameters of the configuration too, by the same names; of options of
+ * fitting as well (spt_fit_options_new()). */
 SPT_API int32_t spt_training_options_configure(spt_options *options, const spt_config *config);
 
 /** What is known after an epoch. */
 typedef struct spt_epoch {
     uint32_t struct_size;
     int32_t reserved;
-    int64_t epoch;  /**< from 1 */
-    int64_t epochs; /**< at most */
-    double loss;    /**< mean training loss over the epoch's batches */
-    double watched; /**< loss on the watched rows, NaN without any */
-    int64_t best;   /**< epoch of the lowest watched loss so far */
+    int64_t epoch;        /**< from 1 */
+    int64_t epochs;       /**< at most */
+    double loss;          /**< mean training loss over the epoch's batches */
+    double watched;       /**< loss on the watched rows, NaN without any */
+    int64_t best;         /**< epoch of the lowest watched loss so far */
+    double learning_rate; /**< in this epoch */
 } spt_epoch;
 
 /** After each epoch. SPT_STOP_HOST ends training; anything else but SPT_OK fails it. */
@@ -166,26 +177,44 @@ typedef struct spt_training_report {
  *
  * @param x        n x bands x channels, already scaled; not copied
  * @param y        n x t, already scaled
+ * @param weights  of the n rows, finite, 0 or more, not all 0 among the rows that train nor among
+ *                 those watched; NULL: 1 each. Losses are weighted means: a row counts by its
+ *                 weight over the mean weight of the training rows, in whatever batch it is
  * @param train    indices of the training rows; `watch` those watched, may be NULL with n_watch 0
  * @param options  of spt_training_options_new(), or NULL
  * @param fn, user called after each epoch; may be NULL
  * @param report   may be NULL
  * @return SPT_OK, SPT_STOP_HOST (the best weights so far are kept), SPT_EDIVERGED, SPT_EINVAL,
- *         SPT_ECALLBACK, SPT_ENOMEM
+ *         SPT_ELIMIT (see spt_network_fit_memory()), SPT_ECALLBACK, SPT_ENOMEM
  */
 SPT_API int32_t spt_network_fit(spt_network *network, const float *x, const float *y,
-                                const int64_t *train, int64_t n_train, const int64_t *watch,
-                                int64_t n_watch, const spt_options *options, spt_epoch_fn fn,
-                                void *user, spt_training_report *report);
+                                const float *weights, const int64_t *train, int64_t n_train,
+                                const int64_t *watch, int64_t n_watch, const spt_options *options,
+                                spt_epoch_fn fn, void *user, spt_training_report *report);
+
+/** Bytes that spt_network_fit() will allocate with these options and numbers of rows, beside the
+ * data and the network, and give back at its end. More than the context's limit
+ * (spt_ctx_set_memory_limit()) and it refuses to train.
+ * @return the bytes; SPT_EINVAL (unfinished network, no training rows, other options) */
+SPT_API int64_t spt_network_fit_memory(const spt_network *network, const spt_options *options,
+                                       int64_t n_train, int64_t n_watch);
 
 /** An optimiser with its memory, for hosts that write the loop themselves. */
 typedef struct spt_trainer spt_trainer;
 SPT_API int32_t spt_trainer_new(spt_network *network, const spt_options *options,
                                 spt_trainer **out);
 SPT_API void spt_trainer_free(spt_trainer *trainer);
-/** One step on one mini-batch. @param loss  mean loss of the batch before the step; may be NULL */
-SPT_API int32_t spt_trainer_step(spt_trainer *trainer, const float *x, const float *y, int64_t n,
-                                 double *loss);
+/** One step on one mini-batch.
+ * @param weights  of the n rows, finite, 0 or more, not all 0; NULL: 1 each
+ * @param loss     weighted mean loss of the batch before the step; may be NULL
+ * @return SPT_OK, SPT_EDIVERGED (the weights are left alone), SPT_EINVAL, SPT_ENOMEM */
+SPT_API int32_t spt_trainer_step(spt_trainer *trainer, const float *x, const float *y,
+                                 const float *weights, int64_t n, double *loss);
+/** An epoch of the host's has ended with this loss (of rows it watches, or of training): the
+ * learning rate goes on as `schedule` says. Without this call it stays. */
+SPT_API int32_t spt_trainer_epoch(spt_trainer *trainer, double loss);
+/** Learning rate of the next step; NaN for NULL. */
+SPT_API double spt_trainer_rate(const spt_trainer *trainer);
 
 #ifdef __cplusplus
 }

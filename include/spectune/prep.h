@@ -122,6 +122,8 @@ typedef enum {
     SPT_SCALE_NONE = 1,
     SPT_SCALE_CHANNEL = 2, /**< one mean and s.d. per channel */
     SPT_SCALE_BAND = 3,    /**< one per band and channel (autoscaling) */
+    SPT_SCALE_CENTRE = 4,  /**< one mean per band and channel, one s.d. per channel: the root of the
+                                mean of its bands' variances */
     SPT_SCALE_MAX_ENUM_ = 0x7fffffff
 } spt_scale;
 
@@ -137,8 +139,8 @@ typedef struct spt_scaler spt_scaler;
  */
 SPT_API int32_t spt_scaler_fit(spt_ctx *ctx, const float *x, int64_t n, int64_t p, int64_t c,
                                const int64_t *rows, int64_t n_rows, int32_t mode, spt_scaler **out);
-/** Make one of given numbers. @param mean, sd  c (SPT_SCALE_CHANNEL) or p x c (SPT_SCALE_BAND)
- * values, finite, sd above 0; ignored with SPT_SCALE_NONE
+/** Make one of given numbers. @param mean, sd  c (SPT_SCALE_CHANNEL) or p x c (SPT_SCALE_BAND,
+ * SPT_SCALE_CENTRE) values, finite, sd above 0; ignored with SPT_SCALE_NONE
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM */
 SPT_API int32_t spt_scaler_new(spt_ctx *ctx, int64_t p, int64_t c, int32_t mode, const double *mean,
                                const double *sd, spt_scaler **out);

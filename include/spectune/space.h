@@ -48,7 +48,8 @@ SPT_API int32_t spt_space_new(spt_ctx *ctx, const char *name, spt_space **out);
 SPT_API int32_t spt_space_ref(const spt_space *space, spt_space **out);
 SPT_API void spt_space_free(spt_space *space);
 
-/** Names of the presets, from index 0; NULL behind the last ("small", "shen2021"). Static. */
+/** Names of the presets, from index 0; NULL behind the last ("small", "shen2021",
+ * "cnn1d"). Static. */
 SPT_API const char *spt_space_preset_name(int32_t index);
 /** A preset. @return SPT_OK, SPT_ENOTFOUND (nearest name offered), SPT_ENOMEM */
 SPT_API int32_t spt_space_preset(spt_ctx *ctx, const char *name, spt_space **out);

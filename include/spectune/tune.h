@@ -152,9 +152,10 @@ SPT_API int32_t spt_study_run(spt_study *study, int64_t trials, double seconds);
 typedef struct spt_cv spt_cv;
 
 /** Knobs: `folds` (5), `group` (column, ""), `seed` (1), `test` ("COLUMN=VALUE": rows never used,
- * ""), `scale` channel|band|none (channel), `target_scale` standard|none (standard), `watch`
- * inner|scored (inner: early stopping watches a share of the training rows; scored: the fold that
- * scores, which flatters the error), `watch_share` (0.1), and those of training
+ * ""), `scale` channel|band|centre|none (centre), `target_transform`
+ * none|standardise|log1p (standardise), `weights` (column, ""; the scores are not weighted),
+ * `watch` inner|scored (inner: early stopping watches a share of the training rows; scored: the
+ * fold that scores, which flatters the error), `watch_share` (0.1), and those of training
  * (spt_training_options_new()). */
 SPT_API int32_t spt_objective_options_new(spt_ctx *ctx, spt_options **out);
 
@@ -183,12 +184,15 @@ SPT_API const char *spt_cv_dropped(const spt_cv *cv, int64_t index);
 /** Can configurations of this space be scored: does the network builder know all its parameters,
  * can the channels that it may switch on be computed? Freezes the space; the channels stay in
  * memory. spt_study_set_cv() asks the same; a host asks first that wants no study made in vain.
- * @return SPT_OK, SPT_EINVAL (parameter, or the setting of a channel, named), SPT_EDATA, SPT_ENOMEM
- */
+ * @return SPT_OK, SPT_EINVAL (parameter, or the setting of a channel, named), SPT_EDATA (also a
+ * target that cannot be transformed as set), SPT_ELIMIT (the channels alone are too much),
+ * SPT_ENOMEM */
 SPT_API int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space);
 
-/** Make it the objective and check of a study; pins what the losses mean: fingerprints of spectra,
- * axis, target and groups, the folds, rows left out, all settings. The study keeps it alive.
+/** Make it the objective and check of a study (proposals that make no network, that the targets do
+ * not allow, or that need more memory than the context's limit are drawn anew); pins what the
+ * losses mean: fingerprints of spectra, axis, target, weights and groups, the folds, rows left out,
+ * all settings. The study keeps it alive.
  * @return SPT_OK, SPT_EMISMATCH (one line that names the difference), ... */
 SPT_API int32_t spt_study_set_cv(spt_study *study, spt_cv *cv);
 
@@ -201,7 +205,8 @@ SPT_API int32_t spt_cv_objective(spt_trial *trial, double *loss, void *user);
  * settings, statistics of the cross-validation, fingerprints.
  *
  * @param index  of the trial in the study's history, complete
- * @return SPT_OK, SPT_STOP_HOST, SPT_EINVAL, ...
+ * @return SPT_OK, SPT_STOP_HOST, SPT_EINVAL, SPT_ELIMIT (an ensemble needs more than its trial),
+ * ...
  */
 SPT_API int32_t spt_cv_model(spt_cv *cv, const spt_history *history, int64_t index,
                              int32_t ensemble, spt_epoch_fn fn, void *user, spt_model **out);

@@ -30,6 +30,7 @@ struct spt_ctx {
     atomic_int stop;
     int32_t threads;
     int32_t kernels; /* SPT__CPU_...: which table the passes of lib/nn use */
+    int64_t memory_limit; /* bytes that one run may need; 0: any number */
     int32_t log_level;
     spt_log_fn log_fn;
     void *log_user;
@@ -66,6 +67,11 @@ char *spt__strndup(spt_ctx *ctx, const char *text, size_t length);
 /* 64-byte aligned and zeroed, for the numeric kernels; released with spt__free_aligned. */
 void *spt__calloc_aligned(spt_ctx *ctx, size_t count, size_t size);
 void spt__free_aligned(spt_ctx *ctx, void *block);
+
+/* May a run need so many bytes? Else SPT_ELIMIT: "`what` 3.21 GiB of memory, the limit is 1.00 GiB;
+ * `help`". */
+int32_t spt__check_memory(const spt_ctx *ctx, int64_t bytes, const char *what, const char *help,
+                          spt__err *e);
 
 /* Argument checks of public functions: a NULL handle has no context to carry a text. */
 #define SPT__REQUIRE(cond)              \

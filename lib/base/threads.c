@@ -34,6 +34,7 @@ typedef struct {
 struct spt__events {
     spt_ctx *ctx;
     int64_t n;
+    int32_t most; /* at a time; 0: as many as the context has threads */
     void *arg;
     spt__task_fn plain;       /* either this one */
     spt__event_task_fn posts; /* or this one, with the three below */
@@ -217,7 +218,9 @@ done:
 static int32_t run_all(spt__events *run, spt__err *e)
 {
     if (run->n <= 0) return SPT_OK;
-    int32_t threads = run->n < run->ctx->threads ? (int32_t)run->n : run->ctx->threads;
+    int32_t most = run->ctx->threads;
+    if (run->most > 0 && run->most < most) most = run->most;
+    int32_t threads = run->n < most ? (int32_t)run->n : most;
     run->failed = run->n;
     run->awaited = -1;
     if (threads <= 1) {
@@ -246,11 +249,16 @@ int32_t spt__parallel(spt_ctx *ctx, int64_t n, spt__task_fn fn, void *arg, spt__
     return run_all(&run, e);
 }
 
-int32_t spt__parallel_events(spt_ctx *ctx, int64_t n, size_t event_size, spt__event_task_fn fn,
-                             spt__event_fn handler, void *arg, spt__err *e)
+int32_t spt__parallel_events(spt_ctx *ctx, int64_t n, int32_t most, size_t event_size,
+                             spt__event_task_fn fn, spt__event_fn handler, void *arg, spt__err *e)
 {
-    spt__events run = {
-        .ctx = ctx, .n = n, .posts = fn, .handler = handler, .event_size = event_size, .arg = arg};
+    spt__events run = {.ctx = ctx,
+                       .n = n,
+                       .most = most,
+                       .posts = fn,
+                       .handler = handler,
+                       .event_size = event_size,
+                       .arg = arg};
     return run_all(&run, e);
 }
 

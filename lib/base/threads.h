@@ -17,13 +17,14 @@ int32_t spt__parallel(spt_ctx *ctx, int64_t n, spt__task_fn fn, void *arg, spt__
  * the order (task index, order of posting), whatever thread was faster: what one thread would give.
  * `handler` runs on the caller's thread with no lock held; a status other than SPT_OK is kept and
  * returned from spt__parallel_events when all tasks have ended (later events are dropped); it is
- * the handler's business to ask tasks to stop (spt_ctx_stop or a flag of its own). */
+ * the handler's business to ask tasks to stop (spt_ctx_stop or a flag of its own). At most `most`
+ * tasks run at a time, 0: as many as the context has threads. */
 typedef struct spt__events spt__events;
 typedef int32_t (*spt__event_fn)(int64_t task, const void *event, void *arg);
 typedef int32_t (*spt__event_task_fn)(int64_t index, int32_t worker, spt__events *events, void *arg,
                                       spt__err *e);
-int32_t spt__parallel_events(spt_ctx *ctx, int64_t n, size_t event_size, spt__event_task_fn fn,
-                             spt__event_fn handler, void *arg, spt__err *e);
+int32_t spt__parallel_events(spt_ctx *ctx, int64_t n, int32_t most, size_t event_size,
+                             spt__event_task_fn fn, spt__event_fn handler, void *arg, spt__err *e);
 /* Copies event_size bytes. SPT_ENOMEM if that fails. */
 int32_t spt__post(spt__events *events, int64_t task, const void *event);
 

@@ -20,7 +20,7 @@ enum {
 extern const char *const spt__activation_names[];
 extern const char *const spt__padding_names[];
 extern const char *const spt__pool_names[];
-extern const char *const spt__scale_names[]; /* none, channel, band */
+extern const char *const spt__scale_names[]; /* as spt_scale counts, from 1 */
 
 /* A kind of layer has the name of the network room's, but for "bn". */
 const char *spt__layer_element(const spt__layer_kind *kind);

@@ -1,6 +1,7 @@
 #include "fit.h"
 
 #include "../base/rng.h"
+#include "../base/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,26 +34,65 @@ static int32_t copy_knobs(const spt_options *from, spt_options *to)
     return SPT_OK;
 }
 
-int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_config *config,
-                          int64_t epochs, spt__training *out)
+static spt__fit_settings read_settings(const spt_options *options)
+{
+    static const int32_t scales[] = {SPT_SCALE_CHANNEL, SPT_SCALE_BAND, SPT_SCALE_CENTRE,
+                                     SPT_SCALE_NONE};
+    const spt__knob *knobs = spt__fit_knobs;
+    return (spt__fit_settings){
+        .training = spt__training_from(options, knobs),
+        .scale = scales[spt__option_choice(options, knobs, "scale")],
+        .target = (spt__target)spt__option_choice(options, knobs, "target_transform"),
+        .watch_share = spt__option(options, knobs, "watch_share"),
+    };
+}
+
+int32_t spt__fit_settings_init(spt_ctx *ctx, const spt_options *from, const spt_config *config,
+                               int64_t epochs, spt__fit_settings *out)
 {
     spt_options *options = NULL;
-    SPT__TRY(spt_training_options_new(ctx, &options));
+    SPT__TRY(spt_fit_options_new(ctx, &options));
     int32_t status = from ? copy_knobs(from, options) : SPT_OK;
     if (status >= 0 && config) status = spt_training_options_configure(options, config);
-    if (status >= 0 && epochs != 0)
+    if (status >= 0) *out = read_settings(options);
+    if (status >= 0 && epochs != 0) {
         status = spt_options_set_number(options, "epochs", (double)epochs);
-    if (status >= 0) status = spt__training_read(options, out, &ctx->err);
+        /* The rates are those of the trial that said so many epochs. */
+        if (out->training.schedule_epochs == 0)
+            out->training.schedule_epochs = out->training.epochs;
+        out->training.epochs = epochs;
+    }
     spt_options_free(options);
     return status;
 }
 
-void spt__fit_settings(spt__fit_job *job, const spt_options *options, const spt__knob *table)
+/* Can the knob of this name have every value of the parameter? */
+static int32_t check_values(spt_options *options, const spt_space *space, int32_t index)
 {
-    static const int32_t scales[] = {SPT_SCALE_CHANNEL, SPT_SCALE_BAND, SPT_SCALE_NONE};
-    job->scale = scales[spt__option_choice(options, table, "scale")];
-    job->scale_target = spt__option_choice(options, table, "target_scale") == 0;
-    job->watch_share = spt__option(options, table, "watch_share");
+    spt_parameter_info p;
+    spt_record_init(&p, sizeof p);
+    SPT__TRY(spt_space_describe(space, index, &p));
+    for (int32_t k = 0; k < p.n_choices; k++)
+        SPT__TRY(spt_options_set_text(options, p.name, spt_space_choice(space, index, k)));
+    if (p.n_choices > 0) return SPT_OK;
+    SPT__TRY(spt_options_set_number(options, p.name, p.low));
+    return spt_options_set_number(options, p.name, p.high);
+}
+
+int32_t spt__fit_check_space(spt_ctx *ctx, const spt_space *space)
+{
+    spt_options *options = NULL;
+    int32_t status = spt_fit_options_new(ctx, &options);
+    for (int64_t i = 0; status >= 0 && spt__fit_knobs[i].name; i++) {
+        int32_t index = spt_space_find(space, spt__fit_knobs[i].name);
+        if (index < 0) continue;
+        status = check_values(options, space, index);
+        if (status < 0)
+            spt__fail_prefix(&ctx->err, "a value of the space's parameter '%s' is impossible: ",
+                             spt__fit_knobs[i].name);
+    }
+    spt_options_free(options);
+    return status;
 }
 
 /* ---- watched rows -------------------------------------------------------------------------- */
@@ -121,7 +161,7 @@ int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t 
         return spt__fail(e, SPT_EDATA,
                          "there is one training row; early stopping watches some rows and needs "
                          "two, or a fixed number of epochs");
-    int64_t wanted = (int64_t)floor(job->watch_share * (double)n + 0.5);
+    int64_t wanted = (int64_t)floor(job->settings.watch_share * (double)n + 0.5);
     wanted = wanted < 1 ? 1 : wanted > n - 1 ? n - 1 : wanted;
     memset(mark, 0, (size_t)n);
     if (job->group) {
@@ -148,8 +188,9 @@ typedef struct work {
     spt_network *network;
     spt_scaler *scaler;
     int64_t n_rows, c;
-    float *x, *y;
+    float *x, *y, *weights;
     double *mean, *sd;
+    spt__unit unit;
     int64_t *train, *watch; /* among the gathered rows */
     int64_t n_train, n_watch;
     uint8_t *mark;
@@ -168,10 +209,9 @@ static int32_t split_rows(work *w, spt__err *e)
         SPT__TRY(spt__fit_choose_watched(job, w->mark, &n_watched, e));
     }
     for (int64_t i = 0; i < w->n_rows; i++) {
-        if (i >= job->n_train || w->mark[i])
-            w->watch[w->n_watch++] = i;
-        else
-            w->train[w->n_train++] = i;
+        bool watched = i >= job->n_train || w->mark[i];
+        if (watched || job->watch == SPT__WATCH_OWN) w->watch[w->n_watch++] = i;
+        if (!watched) w->train[w->n_train++] = i;
     }
     return SPT_OK;
 }
@@ -183,20 +223,27 @@ static int32_t scale_inputs(work *w, spt__err *e)
     for (int64_t i = 0; i < w->n_rows; i++)
         spt__take_channels(job->x + source_row(job, i) * row, job->x_mask, job->p, job->mask,
                            w->x + i * job->p * w->c);
-    if (job->scale == SPT_SCALE_NONE) return SPT_OK;
-    SPT__TRY(spt__scaler_fit(job->ctx, w->x, job->n_train, job->p, w->c, NULL, 0, job->scale,
-                             &w->scaler, e));
+    if (job->settings.scale == SPT_SCALE_NONE) return SPT_OK;
+    SPT__TRY(spt__scaler_fit(job->ctx, w->x, job->n_train, job->p, w->c, NULL, 0,
+                             job->settings.scale, &w->scaler, e));
     return spt_scaler_apply(w->scaler, w->x, w->n_rows);
+}
+
+/* The target's value of a row, transformed. */
+static double target_of(const spt__fit_job *job, int64_t row, int64_t k)
+{
+    double y = job->y[row * job->t + k];
+    return job->settings.target == SPT__TARGET_LOG1P ? log1p(y) : y;
 }
 
 /* Mean and s.d. (n - 1; one of 0 counts as 1) of target k over the training rows. */
 static void fit_target(const work *w, int64_t k)
 {
     const spt__fit_job *job = w->job;
-    double first = job->y[job->train[0] * job->t + k], sum = 0, squares = 0;
+    double first = target_of(job, job->train[0], k), sum = 0, squares = 0;
     bool varies = false;
     for (int64_t i = 0; i < job->n_train; i++) {
-        double y = job->y[job->train[i] * job->t + k];
+        double y = target_of(job, job->train[i], k);
         varies |= y < first || y > first;
         sum += y;
     }
@@ -206,29 +253,61 @@ static void fit_target(const work *w, int64_t k)
     }
     w->mean[k] = sum / (double)job->n_train;
     for (int64_t i = 0; i < job->n_train; i++) {
-        double d = job->y[job->train[i] * job->t + k] - w->mean[k];
+        double d = target_of(job, job->train[i], k) - w->mean[k];
         squares += d * d;
     }
     double sd = sqrt(squares / (double)(job->n_train - 1));
     if (sd > 0) w->sd[k] = sd;
 }
 
-static int32_t scale_targets(work *w, spt__err *e)
+static int32_t check_targets(const work *w, spt__err *e)
 {
     const spt__fit_job *job = w->job;
     for (int64_t i = 0; i < w->n_rows; i++)
-        for (int64_t k = 0; k < job->t; k++)
-            if (!isfinite(job->y[source_row(job, i) * job->t + k]))
+        for (int64_t k = 0; k < job->t; k++) {
+            double y = job->y[source_row(job, i) * job->t + k];
+            if (!isfinite(y))
                 return spt__fail(e, SPT_EDATA, "target %lld of row %lld is missing or not finite",
                                  (long long)k + 1, (long long)source_row(job, i) + 1);
+            if (job->settings.target == SPT__TARGET_LOG1P && y <= -1)
+                return spt__fail(e, SPT_EDATA,
+                                 "target %lld of row %lld is %g; target_transform log1p takes "
+                                 "values above -1",
+                                 (long long)k + 1, (long long)source_row(job, i) + 1, y);
+        }
+    return SPT_OK;
+}
+
+/* Losses are told in the unit of the target. Huber's delta is in s.d. of what is trained; where
+ * that is a logarithm it is in s.d. of the target itself. */
+static void set_unit(work *w)
+{
+    const spt__fit_job *job = w->job;
+    w->unit = (spt__unit){
+        .mean = w->mean[0], .sd = w->sd[0], .log1p = job->settings.target == SPT__TARGET_LOG1P};
+    double sum = 0, squares = 0, n = (double)job->n_train;
+    for (int64_t i = 0; i < job->n_train; i++)
+        sum += job->y[job->train[i]];
+    for (int64_t i = 0; i < job->n_train; i++)
+        squares += pow(job->y[job->train[i]] - sum / n, 2);
+    w->unit.delta = job->settings.training.huber_delta * sqrt(squares / fmax(n - 1, 1));
+}
+
+static int32_t scale_targets(work *w, spt__err *e)
+{
+    const spt__fit_job *job = w->job;
+    SPT__TRY(check_targets(w, e));
     for (int64_t k = 0; k < job->t; k++) {
         w->mean[k] = 0;
         w->sd[k] = 1;
-        if (job->scale_target) fit_target(w, k);
+        if (job->settings.target != SPT__TARGET_NONE) fit_target(w, k);
         for (int64_t i = 0; i < w->n_rows; i++)
             w->y[i * job->t + k] =
-                (float)((job->y[source_row(job, i) * job->t + k] - w->mean[k]) / w->sd[k]);
+                (float)((target_of(job, source_row(job, i), k) - w->mean[k]) / w->sd[k]);
     }
+    if (job->t == 1) set_unit(w);
+    for (int64_t i = 0; job->weights && i < w->n_rows; i++)
+        w->weights[i] = job->weights[source_row(job, i)];
     return SPT_OK;
 }
 
@@ -240,12 +319,14 @@ static int32_t prepare(work *w, spt__err *e)
     size_t rows = (size_t)w->n_rows, t = (size_t)job->t;
     w->x = spt__calloc_aligned(job->ctx, rows, (size_t)(job->p * w->c) * sizeof *w->x);
     w->y = spt__alloc(job->ctx, rows * t, sizeof *w->y);
+    if (job->weights) w->weights = spt__alloc(job->ctx, rows, sizeof *w->weights);
     w->mean = spt__alloc(job->ctx, t, sizeof *w->mean);
     w->sd = spt__alloc(job->ctx, t, sizeof *w->sd);
     w->train = spt__alloc(job->ctx, rows, sizeof *w->train);
     w->watch = spt__alloc(job->ctx, rows, sizeof *w->watch);
     w->mark = spt__calloc(job->ctx, rows, sizeof *w->mark);
-    if (!w->x || !w->y || !w->mean || !w->sd || !w->train || !w->watch || !w->mark)
+    if (!w->x || !w->y || (job->weights && !w->weights) || !w->mean || !w->sd || !w->train ||
+        !w->watch || !w->mark)
         return spt__nomem(e);
     SPT__TRY(split_rows(w, e));
     SPT__TRY(scale_inputs(w, e));
@@ -262,6 +343,7 @@ static void release(work *w)
     spt_scaler_free(w->scaler);
     spt__free_aligned(ctx, w->x);
     spt__free(ctx, w->y);
+    spt__free(ctx, w->weights);
     spt__free(ctx, w->mean);
     spt__free(ctx, w->sd);
     spt__free(ctx, w->train);
@@ -269,30 +351,7 @@ static void release(work *w)
     spt__free(ctx, w->mark);
 }
 
-/* ---- losses in the target's unit ----------------------------------------------------------- */
-
-typedef struct told {
-    double factor;
-    spt_epoch_fn fn;
-    void *user;
-} told;
-
-static double loss_factor(const work *w)
-{
-    if (w->job->t != 1) return 1;
-    return w->job->training.loss == SPT__LOSS_MAE ? w->sd[0] : w->sd[0] * w->sd[0];
-}
-
-static int32_t on_epoch(const spt_epoch *epoch, void *user)
-{
-    const told *t = user;
-    spt_epoch own = *epoch;
-    own.loss *= t->factor;
-    own.watched *= t->factor;
-    return t->fn(&own, t->user);
-}
-
-/* ---- running and asking -------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err *e)
 {
@@ -301,24 +360,28 @@ int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err 
     spt_record_init(&result->report, sizeof result->report);
     int32_t status = prepare(&w, e);
     if (status < 0) goto done;
-    told t = {loss_factor(&w), job->fn, job->user};
     spt__fit fit = {.x = w.x,
                     .y = w.y,
+                    .weights = w.weights,
                     .train = w.train,
                     .watch = w.watch,
                     .n_train = w.n_train,
                     .n_watch = w.n_watch,
-                    .training = job->training,
+                    .training = job->settings.training,
                     .stream = job->stream,
-                    .fn = job->fn ? on_epoch : NULL,
-                    .user = &t};
+                    .unit = job->t == 1 ? &w.unit : NULL,
+                    .fn = job->fn,
+                    .user = job->user};
     status = spt__network_fit(w.network, &fit, &result->report, e);
     if (status < 0) goto done;
-    result->report.loss *= t.factor;
-    result->report.watched *= t.factor;
     result->n_watched = w.n_watch;
+    spt__output output = {.transform = job->settings.target == SPT__TARGET_LOG1P
+                                           ? SPT_TRANSFORM_LOG1P
+                                           : SPT_TRANSFORM_NONE,
+                          .mean = w.mean,
+                          .sd = w.sd};
     int32_t made =
-        spt__member_new(job->ctx, job->mask, w.network, w.scaler, w.mean, w.sd, &result->member, e);
+        spt__member_new(job->ctx, job->mask, w.network, w.scaler, &output, &result->member, e);
     w.network = NULL;
     w.scaler = NULL;
     if (made < 0) status = made;
@@ -326,6 +389,64 @@ done:
     release(&w);
     return status;
 }
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* What the rows take, gathered, with their numbers and what is scaled by. */
+static int64_t gathered_bytes(const spt__fit_job *job)
+{
+    int64_t rows = job->n_train + (job->watch == SPT__WATCH_GIVEN ? job->n_watched : 0);
+    int64_t values = job->p * spt__channel_count(job->mask);
+    int64_t per_row = (values + job->t + 1) * (int64_t)sizeof(float) + 2 * 8 + 1;
+    /* the choice of watched groups has three numbers more for each row */
+    return rows * per_row + (job->group ? job->n * 17 : 0) + 2 * values * 8 + 4096;
+}
+
+static int64_t watched_rows(const spt__fit_job *job)
+{
+    return job->watch == SPT__WATCH_NONE    ? 0
+           : job->watch == SPT__WATCH_GIVEN ? job->n_watched
+                                            : job->n_train;
+}
+
+static int64_t member_bytes(const spt__fit_job *job)
+{
+    const spt_network *network = job->network;
+    return network->n_values * (int64_t)sizeof(float) +
+           network->n_layers * (int64_t)sizeof(spt__layer) +
+           network->n_tensors * (int64_t)sizeof(spt__tensor) + 4096;
+}
+
+int64_t spt__fit_channel_bytes(int64_t n, int64_t p, int32_t mask)
+{
+    return n * p * spt__channel_count(mask) * (int64_t)sizeof(float);
+}
+
+int64_t spt__fit_memory(const spt__fit_job *job)
+{
+    const spt_network *network = job->network;
+    int64_t rows = spt__steady_rows(network);
+    int64_t row = job->p * spt__channel_count(job->mask) * (int64_t)sizeof(float);
+    int64_t predicting = spt__pass_bytes(network, rows, SPT__STEADY) + rows * (row + 64);
+    int64_t training =
+        gathered_bytes(job) + spt__network_memory(network, job->settings.training.batch_size,
+                                                  job->n_train, watched_rows(job));
+    return member_bytes(job) + (training > predicting ? training : predicting);
+}
+
+int32_t spt__fit_check_memory(const spt__fit_job *job, int64_t beside, spt__err *e)
+{
+    char help[96] = "fewer bands or channels, or a smaller network, would help";
+    int64_t limit = job->ctx->memory_limit, needs = beside + spt__fit_memory(job);
+    if (limit == 0 || needs <= limit) return SPT_OK;
+    int64_t left = limit - beside - gathered_bytes(job) - member_bytes(job);
+    int64_t batch = spt__network_batch_within(job->network, left, job->n_train, watched_rows(job));
+    if (batch > 0 && batch < job->settings.training.batch_size)
+        spt__format(help, sizeof help, "batch_size %lld would fit", (long long)batch);
+    return spt__check_memory(job->ctx, needs, "training needs", help, e);
+}
+
+/* ---- asking -------------------------------------------------------------------------------- */
 
 void spt__fit_release(spt__fit_result *result)
 {
@@ -337,7 +458,7 @@ int32_t spt__fit_predict(const spt__fit_result *result, const float *x, int32_t 
                          const int64_t *rows, int64_t n, double *out, spt__err *e)
 {
     const spt__member *m = result->member;
-    int64_t most = spt__member_rows(m), block = n < most ? n : most, size = m->p * m->c;
+    int64_t most = spt__steady_rows(m->network), block = n < most ? n : most, size = m->p * m->c;
     int64_t row = m->p * spt__channel_count(x_mask);
     if (n < 1) return SPT_OK;
     spt__pass *pass = NULL;

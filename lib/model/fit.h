@@ -11,8 +11,23 @@
 typedef enum {
     SPT__WATCH_INNER = 1, /* early stopping on a seeded share of the training rows */
     SPT__WATCH_GIVEN = 2, /* early stopping on the rows given, which do not train */
-    SPT__WATCH_NONE = 3   /* nothing is watched: all epochs of the settings run */
+    SPT__WATCH_NONE = 3,  /* nothing is watched: all epochs of the settings run */
+    SPT__WATCH_OWN = 4    /* the rows that train: the epoch that fits them best is kept */
 } spt__watch;
+
+typedef enum {
+    SPT__TARGET_NONE,        /* as it is */
+    SPT__TARGET_STANDARDISE, /* to mean 0, s.d. 1 */
+    SPT__TARGET_LOG1P        /* log(1 + y), then the same */
+} spt__target;
+
+/* What options and configuration say of fitting. */
+typedef struct spt__fit_settings {
+    spt__training training;
+    int32_t scale; /* spt_scale */
+    spt__target target;
+    double watch_share; /* WATCH_INNER: of n_train, rounded, at least 1 row */
+} spt__fit_settings;
 
 /* Everything here is borrowed and only read, so one network, x, y, ... serve many jobs at a time.
  * Where the losses of callback and report are told, they are in the target's unit (mse and huber:
@@ -25,18 +40,16 @@ typedef struct spt__fit_job {
     int32_t mask;               /* those that the network reads, one or more of them */
     const double *y;            /* n x t in the target's unit; finite at the rows used */
     int64_t t;                  /* */
+    const float *weights;       /* n, of rows in losses; NULL: 1 each */
     const int64_t *train;       /* n_train rows of x and y */
     int64_t n_train;            /* at least 1; 2 for WATCH_INNER */
     int32_t watch;              /* spt__watch */
-    double watch_share;         /* WATCH_INNER: of n_train, rounded, at least 1 row */
     const int64_t *group;       /* n numbers from 0 to n - 1, or NULL; WATCH_INNER takes
                                    whole groups */
     const int64_t *watched;     /* WATCH_GIVEN: n_watched rows */
     int64_t n_watched;          /* */
-    int32_t scale;              /* spt_scale */
-    bool scale_target;          /* to mean 0, s.d. 1 */
+    spt__fit_settings settings; /* of spt__fit_settings_init() */
     const spt_network *network; /* pattern, of spt__fit_network(); each job trains a copy */
-    spt__training training;     /* of spt__fit_training() */
     spt__stream stream;         /* seed, trial and fold name every random number (initial weights,
                                    watched rows, mini-batches, dropout): no result depends on the
                                    order in which jobs run */
@@ -62,6 +75,14 @@ typedef struct spt__fit_result {
  * status the result is empty. *result need not be initialised. */
 int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err *e);
 void spt__fit_release(spt__fit_result *result);
+
+/* Bytes that spt__fit_run(), and spt__fit_predict() behind it, take at most, with the result. What
+ * of the job says which rows is not looked at, their numbers are. */
+int64_t spt__fit_memory(const spt__fit_job *job);
+/* Of n rows of p bands, the channels of a mask in float32. */
+int64_t spt__fit_channel_bytes(int64_t n, int64_t p, int32_t mask);
+/* May the context's limit hold that and `beside`? Else SPT_ELIMIT, with what would help. */
+int32_t spt__fit_check_memory(const spt__fit_job *job, int64_t beside, spt__err *e);
 
 /* Predictions in the target's unit for n rows of x (laid out as in the job; rows NULL: the first
  * n). out: n x t. Any thread; one result may serve many at once. */
@@ -91,6 +112,19 @@ int32_t spt__model_make(spt_ctx *ctx, const spt__model_parts *parts, spt_model *
 int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t *n_watched,
                                 spt__err *e);
 
+/* ---- samples: on the caller's thread -----------------------------------------------------------
+ */
+
+/* The target, a number column. */
+int32_t spt__fit_target_column(const spt_dataset *samples, const char *name, int64_t *column,
+                               spt__err *e);
+/* Weights of the samples from a number column; NULL where the name is "". spt__free() them. */
+int32_t spt__fit_weights(spt_ctx *ctx, const spt_dataset *samples, const char *name, float **out,
+                         spt__err *e);
+/* Can the targets be transformed? */
+int32_t spt__fit_check_targets(const spt__fit_settings *settings, const spt_dataset *samples,
+                               const char *name, const double *y, spt__err *e);
+
 /* ---- settings: on the caller's thread ----------------------------------------------------------
  */
 
@@ -98,23 +132,31 @@ int32_t spt__fit_choose_watched(const spt__fit_job *job, uint8_t *mark, int64_t 
 int32_t spt__fit_network(spt_ctx *ctx, const spt_config *config, int64_t p, int32_t mask, int64_t t,
                          spt_network **out);
 
-/* Training settings: the values of `from` (options of any kind that contains the training knobs;
- * NULL: their defaults), over them those of the configuration (may be NULL), over them `epochs`
- * when it is not 0. */
-int32_t spt__fit_training(spt_ctx *ctx, const spt_options *from, const spt_config *config,
-                          int64_t epochs, spt__training *out);
+/* The values of `from` (options of any kind that contains the knobs of fitting; NULL: their
+ * defaults), over them those of the configuration (may be NULL), over them `epochs` when it is not
+ * 0; the learning rate keeps the schedule of the epochs that it replaces. */
+int32_t spt__fit_settings_init(spt_ctx *ctx, const spt_options *from, const spt_config *config,
+                               int64_t epochs, spt__fit_settings *out);
+
+/* Are all values possible that the space has for parameters which are knobs of fitting? */
+int32_t spt__fit_check_space(spt_ctx *ctx, const spt_space *space);
 
 /* Knobs that fitting has beside those of training, for tables of options that contain them. */
-#define SPT__FIT_KNOBS                                                                      \
-    SPT__CHOICE("scale", "channel|band|none", "channel",                                    \
-                "standardise the inputs per channel, per band and channel, or not at all"), \
-        SPT__CHOICE("target_scale", "standard|none", "standard",                            \
-                    "scale the targets to mean 0 and s.d. 1 for training, or not"),         \
-        SPT__NUMBER("watch_share", 0.001, 0.9, 0.1,                                         \
+#define SPT__FIT_KNOBS                                                                        \
+    SPT__CHOICE("scale", "channel|band|centre|none", "centre",                                \
+                "standardise the inputs: mean and s.d. per channel, both per band, mean per " \
+                "band and s.d. per channel, or not at all"),                                  \
+        SPT__CHOICE("target_transform", "none|standardise|log1p", "standardise",              \
+                    "train on the target as it is, with mean 0 and s.d. 1, or on log(1 + y) " \
+                    "with mean 0 and s.d. 1"),                                                \
+        {"weights", SPT_OPTION_TEXT,                                                          \
+         0,         0,                                                                        \
+         0,         NULL,                                                                     \
+         "",        "column that says how much each sample counts in training"},              \
+        SPT__NUMBER("watch_share", 0.001, 0.9, 0.1,                                           \
                     "share of the training rows watched for early stopping")
 
-/* Set scale, scale_target and watch_share from options of a table with SPT__FIT_KNOBS (NULL: the
- * table's defaults). */
-void spt__fit_settings(spt__fit_job *job, const spt_options *options, const spt__knob *table);
+/* All knobs of spt_fit_options_new(): those of training, the above, `group`. */
+extern const spt__knob spt__fit_knobs[];
 
 #endif

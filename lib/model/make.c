@@ -169,7 +169,7 @@ int32_t spt__model_make(spt_ctx *ctx, const spt__model_parts *parts, spt_model *
 int32_t spt_model_assemble(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
                            int32_t mask, const spt_scaler *scaler, const spt_network *network,
                            const char *target, const double *target_mean, const double *target_sd,
-                           spt_model **out)
+                           int32_t transform, spt_model **out)
 {
     SPT__REQUIRE(out);
     *out = NULL;
@@ -189,7 +189,7 @@ int32_t spt_model_assemble(spt_ctx *ctx, const spt_dataset *dataset, const spt_p
     if (status >= 0) status = spt__network_clone(network, &copy, e);
     if (status >= 0)
         status = spt__member_new(ctx, mask, copy, scaler ? spt__scaler_ref(scaler) : NULL,
-                                 target_mean, target_sd, &member, e);
+                                 &(spt__output){target_mean, target_sd, transform}, &member, e);
     if (status >= 0) {
         spt__model_parts parts = {.dataset = dataset,
                                   .prep = prep,

@@ -53,8 +53,15 @@ static int32_t check_parts(int32_t mask, const spt_network *network, const spt_s
     return SPT_OK;
 }
 
-static int32_t set_targets(spt__member *m, const double *mean, const double *sd, spt__err *e)
+static int32_t set_output(spt__member *m, const spt__output *output, spt__err *e)
 {
+    const double *mean = output->mean, *sd = output->sd;
+    if (output->transform != SPT_TRANSFORM_NONE && output->transform != SPT_TRANSFORM_LOG1P)
+        return spt__fail(e, SPT_EINVAL,
+                         "the transform is %d; SPT_TRANSFORM_NONE (1) and SPT_TRANSFORM_LOG1P (2) "
+                         "are possible",
+                         (int)output->transform);
+    m->transform = output->transform;
     m->target_mean = spt__calloc(m->ctx, (size_t)m->t, sizeof *mean);
     m->target_sd = spt__calloc(m->ctx, (size_t)m->t, sizeof *sd);
     if (!m->target_mean || !m->target_sd) return spt__nomem(e);
@@ -71,8 +78,7 @@ static int32_t set_targets(spt__member *m, const double *mean, const double *sd,
 }
 
 int32_t spt__member_new(spt_ctx *ctx, int32_t mask, spt_network *network, spt_scaler *scaler,
-                        const double *target_mean, const double *target_sd, spt__member **out,
-                        spt__err *e)
+                        const spt__output *output, spt__member **out, spt__err *e)
 {
     *out = NULL;
     spt__member *m = NULL;
@@ -91,7 +97,7 @@ int32_t spt__member_new(spt_ctx *ctx, int32_t mask, spt_network *network, spt_sc
     m->t = network->outputs;
     m->network = network;
     m->scaler = scaler;
-    status = set_targets(m, target_mean, target_sd, e);
+    status = set_output(m, output, e);
     if (status < 0) {
         spt__member_unref(m);
         return status;
@@ -120,11 +126,11 @@ void spt__member_unref(spt__member *member)
 
 /* ---- prediction ---------------------------------------------------------------------------- */
 
-int64_t spt__member_rows(const spt__member *member)
+int64_t spt__steady_rows(const spt_network *network)
 {
     const int64_t most_bytes = INT64_C(64) << 20;
     int64_t rows = 64;
-    while (rows > 1 && spt__pass_bytes(member->network, rows, SPT__STEADY) > most_bytes)
+    while (rows > 1 && spt__pass_bytes(network, rows, SPT__STEADY) > most_bytes)
         rows /= 2;
     return rows;
 }
@@ -136,8 +142,11 @@ int32_t spt__member_run(const spt__member *member, spt__pass *pass, float *x, in
     if (spt__network_predict_with(pass, x, NULL, n, y) < 0)
         return spt__fail(e, SPT_EINTERNAL, "a matrix product of the prediction failed");
     for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < member->t; k++)
-            out[i * member->t + k] =
+        for (int64_t k = 0; k < member->t; k++) {
+            double value =
                 (double)y[i * member->t + k] * member->target_sd[k] + member->target_mean[k];
+            out[i * member->t + k] =
+                member->transform == SPT_TRANSFORM_LOG1P ? expm1(value) : value;
+        }
     return SPT_OK;
 }

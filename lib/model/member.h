@@ -17,13 +17,18 @@ typedef struct spt__member {
     spt_scaler *scaler;   /* NULL when inputs are not scaled */
     double *target_mean;  /* t values: value = output * sd + mean */
     double *target_sd;    /* t values; 0 and 1 when targets are not scaled */
+    int32_t transform;    /* spt_transform: what follows */
 } spt__member;
 
-/* Takes network and scaler (may be NULL), also when it fails. mean and sd are copied; NULL: 0, 1.
- * Shapes and numbers are checked. */
+/* From the network's outputs to values. */
+typedef struct spt__output {
+    const double *mean, *sd; /* t values each; NULL: 0, 1 */
+    int32_t transform;       /* spt_transform */
+} spt__output;
+
+/* Takes network and scaler (may be NULL), also when it fails. Shapes and numbers are checked. */
 int32_t spt__member_new(spt_ctx *ctx, int32_t mask, spt_network *network, spt_scaler *scaler,
-                        const double *target_mean, const double *target_sd, spt__member **out,
-                        spt__err *e);
+                        const spt__output *output, spt__member **out, spt__err *e);
 spt__member *spt__member_ref(spt__member *member);
 void spt__member_unref(spt__member *member);
 
@@ -34,7 +39,7 @@ int64_t spt__channel_count(int32_t mask);
 void spt__take_channels(const float *row, int32_t from, int64_t p, int32_t mask, float *out);
 
 /* Rows to predict at once: up to 64, fewer where a pass of so many would take more than 64 MB. */
-int64_t spt__member_rows(const spt__member *member);
+int64_t spt__steady_rows(const spt_network *network);
 
 /* Values of n rows: x (n x p x c unscaled channels) is scaled in place, y is scratch of n x t,
  * `pass` one of the member's network with mode SPT__STEADY. The same row gives the same bits in

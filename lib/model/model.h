@@ -76,10 +76,10 @@ int32_t spt__model_check(spt_ctx *ctx, const spt_model *model);
 /* Add or replace a note of a model that nobody else sees yet. */
 int32_t spt__model_note(spt_model *model, const char *key, const char *text, spt__err *e);
 /* Notes "configuration" ("name=value name=value ...") and "spectra_sha256", "axis_sha256",
- * "target_sha256" of the samples used. */
+ * "target_sha256" of the samples used, "weights_sha256" where `weights` is not "". */
 int32_t spt__model_note_config(spt_model *model, const spt_config *config, spt__err *e);
 int32_t spt__model_note_data(spt_model *model, const spt_dataset *used, const char *target,
-                             spt__err *e);
+                             const char *weights, spt__err *e);
 /* Text that an XML document can carry unchanged: UTF-8 without control characters but for tab and
  * line ends. */
 bool spt__plain_text(const char *text);

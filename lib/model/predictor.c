@@ -46,7 +46,7 @@ static int32_t make_passes(spt_predictor *p)
     p->passes = spt__calloc(p->ctx, (size_t)n, sizeof *p->passes);
     if (!p->passes) return spt__nomem(e);
     for (int64_t i = 0; i < n; i++) {
-        int64_t rows = spt__member_rows(p->model->parts[i].member);
+        int64_t rows = spt__steady_rows(p->model->parts[i].member->network);
         if (i == 0 || rows < p->rows) p->rows = rows;
     }
     for (int64_t i = 0; i < n; i++)

@@ -161,6 +161,7 @@ typedef struct pieces {
     int64_t n_mean, n_sd;
     spt_network *network;
     double *target_mean, *target_sd;
+    int32_t transform;
 } pieces;
 
 static int32_t read_mask(const spt__in *in, int32_t *mask)
@@ -215,6 +216,12 @@ static int32_t read_output(spt__reading *r, pieces *p)
         SPT__TRY(spt__in_double(in, "sd", &p->target_sd[i]));
         SPT__TRY(spt__in_leave(in, "scale"));
     }
+    p->transform = SPT_TRANSFORM_NONE;
+    if (spt__in_at(in, "expm1")) {
+        p->transform = SPT_TRANSFORM_LOG1P;
+        SPT__TRY(spt__in_expect(in, "expm1", 0));
+        SPT__TRY(spt__in_leave(in, "expm1"));
+    }
     return spt__in_end(in, "output");
 }
 
@@ -223,8 +230,8 @@ static int32_t make_member(spt__reading *r, pieces *p, spt__member **out)
 {
     spt_network *network = p->network;
     spt_scaler *scaler = NULL;
-    int64_t n =
-        p->mode + 1 == SPT_SCALE_BAND ? network->bands * network->channels : network->channels;
+    int64_t n = network->channels;
+    if (p->mode + 1 != SPT_SCALE_CHANNEL) n *= network->bands;
     if (p->mode + 1 != SPT_SCALE_NONE) {
         if (p->n_mean != n || p->n_sd != n)
             return spt__in_fail(&r->in, "scaling has %lld means and %lld s.d.; %lld are needed",
@@ -234,8 +241,8 @@ static int32_t make_member(spt__reading *r, pieces *p, spt__member **out)
             return spt__in_blame(&r->in);
     }
     p->network = NULL;
-    int32_t status = spt__member_new(r->ctx, p->mask, network, scaler, p->target_mean, p->target_sd,
-                                     out, &r->ctx->err);
+    spt__output output = {p->target_mean, p->target_sd, p->transform};
+    int32_t status = spt__member_new(r->ctx, p->mask, network, scaler, &output, out, &r->ctx->err);
     return status < 0 ? spt__in_blame(&r->in) : SPT_OK;
 }
 

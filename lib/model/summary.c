@@ -16,8 +16,16 @@ static void put_channels(spt__buf *b, int32_t mask)
 
 static const char *scaling_name(const spt__member *member)
 {
-    if (!member->scaler || member->scaler->mode == SPT_SCALE_NONE) return "none";
-    return member->scaler->mode == SPT_SCALE_BAND ? "per band and channel" : "per channel";
+    switch (member->scaler ? member->scaler->mode : SPT_SCALE_NONE) {
+    case SPT_SCALE_CHANNEL:
+        return "per channel";
+    case SPT_SCALE_BAND:
+        return "per band and channel";
+    case SPT_SCALE_CENTRE:
+        return "mean per band, s.d. per channel";
+    default:
+        return "none";
+    }
 }
 
 static void put_input(spt__buf *b, const spt_model *model)
@@ -59,6 +67,7 @@ static int32_t put_member(spt__buf *b, const spt__member *member)
     spt__buf_puts(b, "channels  ");
     put_channels(b, member->mask);
     spt__buf_printf(b, "\nscaling   %s\n", scaling_name(member));
+    if (member->transform == SPT_TRANSFORM_LOG1P) spt__buf_puts(b, "output    log(1 + target)\n");
     SPT__TRY(put_network(b, member->network));
     if (b->size && b->data[b->size - 1] != '\n') spt__buf_puts(b, "\n");
     return SPT_OK;

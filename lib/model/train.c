@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static const spt__knob fit_knobs[] = {
+const spt__knob spt__fit_knobs[] = {
     SPT__TRAINING_KNOBS,
     SPT__FIT_KNOBS,
     {"group", SPT_OPTION_TEXT, 0, 0, 0, NULL, "",
@@ -19,7 +19,7 @@ int32_t spt_fit_options_new(spt_ctx *ctx, spt_options **out)
     SPT__REQUIRE(out);
     *out = NULL;
     SPT__REQUIRE(ctx);
-    return spt__options_new(ctx, "fit", fit_knobs, out);
+    return spt__options_new(ctx, "fit", spt__fit_knobs, out);
 }
 
 /* What one call owns. */
@@ -34,7 +34,7 @@ typedef struct session {
     spt_dataset *applied, *used; /* after the steps; of these the rows with a target */
     int64_t n, p;
     double *y;
-    float *x;
+    float *x, *weights;
     int64_t *rows, *group;
     int32_t mask;
     spt_network *network;
@@ -49,6 +49,7 @@ static void close_session(session *s)
     spt_dataset_free(s->used);
     spt__free(s->ctx, s->y);
     spt__free(s->ctx, s->x);
+    spt__free(s->ctx, s->weights);
     spt__free(s->ctx, s->rows);
     spt__free(s->ctx, s->group);
     spt_network_free(s->network);
@@ -58,25 +59,12 @@ static void close_session(session *s)
 
 /* ---- data ---------------------------------------------------------------------------------- */
 
-static int32_t number_column(const session *s, int64_t *column)
-{
-    spt__err *e = &s->ctx->err;
-    spt_column_info info;
-    spt_record_init(&info, sizeof info);
-    int32_t found = spt__dataset_column_named(s->applied, s->target, column, e);
-    if (found < 0) return spt__fail_prefix(e, "target: ");
-    SPT__TRY(spt_dataset_column(s->applied, *column, &info));
-    if (info.kind == SPT_COLUMN_NUMBER) return SPT_OK;
-    return spt__fail(e, SPT_EDATA, "target '%.60s' is a column of text; numbers are needed",
-                     s->target);
-}
-
 /* Rows that have a target, and y for them. */
 static int32_t choose_rows(session *s)
 {
     spt__err *e = &s->ctx->err;
     int64_t n = spt_dataset_rows(s->applied), column = 0;
-    SPT__TRY(number_column(s, &column));
+    SPT__TRY(spt__fit_target_column(s->applied, s->target, &column, e));
     s->y = spt__alloc(s->ctx, (size_t)n, sizeof *s->y);
     s->rows = spt__alloc(s->ctx, (size_t)n, sizeof *s->rows);
     if (!s->y || !s->rows) return spt__nomem(e);
@@ -111,11 +99,9 @@ static int32_t load(session *s)
                          "the configuration switches all channels off; one or more "
                          "are needed");
     s->p = spt_dataset_bands(s->used);
-    s->x = spt__alloc(s->ctx, (size_t)s->n,
-                      (size_t)(s->p * spt__channel_count(s->mask)) * sizeof *s->x);
-    if (!s->x) return spt__nomem(e);
-    SPT__TRY(spt_prep_channels(s->ctx, s->prep, s->used, s->mask, SPT_FLOAT32, s->x));
-    const char *group = spt__option_text(s->options, fit_knobs, "group");
+    const char *weights = spt__option_text(s->options, spt__fit_knobs, "weights");
+    SPT__TRY(spt__fit_weights(s->ctx, s->used, weights, &s->weights, e));
+    const char *group = spt__option_text(s->options, spt__fit_knobs, "group");
     int64_t column = 0, n_groups = 0;
     if (!*group) return SPT_OK;
     s->group = spt__alloc(s->ctx, (size_t)s->n, sizeof *s->group);
@@ -127,31 +113,40 @@ static int32_t load(session *s)
 
 /* ---- training ------------------------------------------------------------------------------ */
 
-static int32_t train(session *s, int64_t epochs, spt_epoch_fn fn, void *user, uint64_t *seed)
+/* The job, and whether memory allows it, before anything large is allocated. */
+static int32_t plan(session *s, int64_t epochs, spt__fit_job *job)
 {
-    spt__fit_job job = {.ctx = s->ctx,
-                        .x = s->x,
-                        .n = s->n,
-                        .p = s->p,
-                        .x_mask = s->mask,
-                        .mask = s->mask,
-                        .y = s->y,
-                        .t = 1,
-                        .n_train = s->n,
-                        .group = s->group,
-                        .watch = epochs > 0 ? SPT__WATCH_NONE : SPT__WATCH_INNER,
-                        .fn = fn,
-                        .user = user};
+    spt__err *e = &s->ctx->err;
+    *job = (spt__fit_job){.ctx = s->ctx,
+                          .n = s->n,
+                          .p = s->p,
+                          .x_mask = s->mask,
+                          .mask = s->mask,
+                          .y = s->y,
+                          .t = 1,
+                          .weights = s->weights,
+                          .train = s->rows,
+                          .n_train = s->n,
+                          .group = s->group,
+                          .watch = epochs > 0 ? SPT__WATCH_NONE : SPT__WATCH_INNER};
+    SPT__TRY(spt__fit_settings_init(s->ctx, s->options, s->config, epochs, &job->settings));
+    SPT__TRY(spt__fit_check_targets(&job->settings, s->used, s->target, s->y, e));
     SPT__TRY(spt__fit_network(s->ctx, s->config, s->p, s->mask, 1, &s->network));
-    SPT__TRY(spt__fit_training(s->ctx, s->options, s->config, epochs, &job.training));
-    spt__fit_settings(&job, s->options, fit_knobs);
+    job->network = s->network;
+    job->stream = (spt__stream){.seed = job->settings.training.seed};
+    return spt__fit_check_memory(job, spt__fit_channel_bytes(s->n, s->p, s->mask), e);
+}
+
+static int32_t train(session *s, spt__fit_job *job)
+{
+    spt__err *e = &s->ctx->err;
+    s->x = spt__alloc(s->ctx, (size_t)spt__fit_channel_bytes(s->n, s->p, s->mask), 1);
+    if (!s->x) return spt__nomem(e);
+    SPT__TRY(spt_prep_channels(s->ctx, s->prep, s->used, s->mask, SPT_FLOAT32, s->x));
     for (int64_t i = 0; i < s->n; i++) /* numbers within `applied` have had their use */
         s->rows[i] = i;
-    job.train = s->rows;
-    job.network = s->network;
-    job.stream = (spt__stream){.seed = job.training.seed};
-    *seed = job.training.seed;
-    return spt__fit_run(&job, &s->result, &s->ctx->err);
+    job->x = s->x;
+    return spt__fit_run(job, &s->result, e);
 }
 
 /* ---- notes --------------------------------------------------------------------------------- */
@@ -205,7 +200,7 @@ int32_t spt__model_note_config(spt_model *model, const spt_config *config, spt__
 }
 
 int32_t spt__model_note_data(spt_model *model, const spt_dataset *used, const char *target,
-                             spt__err *e)
+                             const char *weights, spt__err *e)
 {
     char hex[65];
     SPT__TRY(spt_dataset_fingerprint(used, SPT_PART_SPECTRA, 0, hex));
@@ -214,7 +209,11 @@ int32_t spt__model_note_data(spt_model *model, const spt_dataset *used, const ch
     SPT__TRY(spt__model_note(model, "axis_sha256", hex, e));
     int64_t column = spt_dataset_find_column(used, target);
     SPT__TRY(spt_dataset_fingerprint(used, SPT_PART_COLUMN, column, hex));
-    return spt__model_note(model, "target_sha256", hex, e);
+    SPT__TRY(spt__model_note(model, "target_sha256", hex, e));
+    if (!*weights) return SPT_OK;
+    column = spt_dataset_find_column(used, weights);
+    SPT__TRY(spt_dataset_fingerprint(used, SPT_PART_COLUMN, column, hex));
+    return spt__model_note(model, "weights_sha256", hex, e);
 }
 
 static int32_t note_agreement(const session *s, spt_model *model)
@@ -244,18 +243,22 @@ static int32_t write_notes(const session *s, spt_model *model, uint64_t seed)
     SPT__TRY(spt__model_note_config(model, s->config, e));
     spt__buf b;
     spt__buf_init(&b, s->ctx);
-    spt__options_print(s->options, fit_knobs, &b);
+    spt__options_print(s->options, spt__fit_knobs, &b);
     SPT__TRY(note_buffer(model, "options", &b, e));
-    return spt__model_note_data(model, s->used, s->target, e);
+    return spt__model_note_data(model, s->used, s->target,
+                                spt__option_text(s->options, spt__fit_knobs, "weights"), e);
 }
 
 /* ---- the call ------------------------------------------------------------------------------ */
 
 static int32_t run(session *s, int64_t epochs, spt_epoch_fn fn, void *user)
 {
-    uint64_t seed = 0;
+    spt__fit_job job;
     SPT__TRY(load(s));
-    int32_t trained = train(s, epochs, fn, user, &seed);
+    SPT__TRY(plan(s, epochs, &job));
+    job.fn = fn;
+    job.user = user;
+    int32_t trained = train(s, &job);
     if (trained < 0 || s->result.report.epochs == 0) return trained;
     spt__model_parts parts = {.dataset = s->dataset,
                               .prep = s->prep,
@@ -264,7 +267,7 @@ static int32_t run(session *s, int64_t epochs, spt_epoch_fn fn, void *user)
                               .members = &s->result.member,
                               .n_members = 1};
     SPT__TRY(spt__model_make(s->ctx, &parts, &s->model));
-    SPT__TRY(write_notes(s, s->model, seed));
+    SPT__TRY(write_notes(s, s->model, job.stream.seed));
     return trained;
 }
 
@@ -282,7 +285,7 @@ int32_t spt_model_fit(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *
     if (epochs < 0)
         return spt__fail(e, SPT_EINVAL, "epochs is %lld; 0 (early stopping) or more are possible",
                          (long long)epochs);
-    if (options && !spt__options_are(options, fit_knobs))
+    if (options && !spt__options_are(options, spt__fit_knobs))
         return spt__fail(e, SPT_EINVAL,
                          "these are no options of fitting; make them with spt_fit_options_new()");
     session s = {.ctx = ctx,

@@ -10,7 +10,7 @@
 const char *const spt__activation_names[] = {"relu", "leaky_relu", "elu", "selu", "swish", NULL};
 const char *const spt__padding_names[] = {"valid", "same", NULL};
 const char *const spt__pool_names[] = {"max", "average", NULL};
-const char *const spt__scale_names[] = {"none", "channel", "band", NULL};
+const char *const spt__scale_names[] = {"none", "channel", "band", "centre", NULL};
 
 const char *spt__layer_element(const spt__layer_kind *kind)
 {
@@ -253,6 +253,7 @@ static void put_member(sink *s, const spt__part *part)
         spt__buf_puts(&s->line, "/>\n");
         put_line(s);
     }
+    if (member->transform == SPT_TRANSFORM_LOG1P) puts_(s, "<expm1/>\n");
     puts_(s, "</output>\n</member>\n");
 }
 

@@ -2,6 +2,7 @@
 #include "trainer.h"
 
 #include "../base/rng.h"
+#include "../base/text.h"
 #include "../base/threads.h"
 
 #include <math.h>
@@ -19,8 +20,9 @@ typedef struct loop {
     float *output;      /* of a batch of watched rows */
     int64_t *order;
     int64_t batch, batches;
+    double train_weight, watch_weight;                  /* sums over the rows */
+    spt__losses loss, watched, best_loss, best_watched; /* of the newest epoch and the best one */
     spt_epoch now;
-    double best_loss, best_watched;
 } loop;
 
 /* Rows of batch b of the epoch; the last batch takes a single left-over row too. */
@@ -67,6 +69,26 @@ static int32_t check_rows(const spt_network *network, const spt__fit *fit, const
     return SPT_OK;
 }
 
+/* Sum of the weights of some rows. */
+static int32_t sum_weights(const spt__fit *fit, const int64_t *rows, int64_t n, const char *what,
+                           double *sum, spt__err *e)
+{
+    *sum = (double)n;
+    if (!fit->weights || n == 0) return SPT_OK;
+    *sum = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        float weight = fit->weights[rows[i]];
+        if (!isfinite(weight) || weight < 0.0F)
+            return spt__fail(e, SPT_EINVAL,
+                             "the weight of row %lld is %g; finite numbers from 0 are possible",
+                             (long long)rows[i], (double)weight);
+        *sum += (double)weight;
+    }
+    if (*sum > 0.0) return SPT_OK;
+    return spt__fail(e, SPT_EINVAL, "the weights of all %lld %s rows are 0; one above 0 is needed",
+                     (long long)n, what);
+}
+
 static int32_t check(const spt_network *network, const spt__fit *fit, spt__err *e)
 {
     if (!fit->x || !fit->y || !fit->train || fit->n_train < 1)
@@ -84,6 +106,8 @@ static int32_t prepare(loop *l, spt__err *e)
 {
     spt_network *network = l->network;
     const spt__fit *fit = l->fit;
+    SPT__TRY(sum_weights(fit, fit->train, fit->n_train, "training", &l->train_weight, e));
+    SPT__TRY(sum_weights(fit, fit->watch, fit->n_watch, "watched", &l->watch_weight, e));
     SPT__TRY(spt__trainer_new(network, &fit->training, &fit->stream, &l->trainer, e));
     plan_batches(l, fit->training.batch_size);
     SPT__TRY(spt__trainer_reserve(l->trainer, largest_batch(l), e));
@@ -113,16 +137,26 @@ static int32_t watch(loop *l, spt__err *e)
 {
     const spt__fit *fit = l->fit;
     int64_t t = l->network->outputs, capacity = l->watcher->capacity;
-    double sum = 0.0;
+    double own = 0.0, told = 0.0;
     for (int64_t s = 0; s < fit->n_watch; s += capacity) {
         int64_t n = fit->n_watch - s < capacity ? fit->n_watch - s : capacity;
+        if (spt__stopping(l->network->ctx)) return SPT_STOP_HOST;
         if (spt__network_predict_with(l->watcher, fit->x, fit->watch + s, n, l->output) < 0)
             return spt__fail(e, SPT_EINTERNAL, "a matrix product of the prediction failed");
-        for (int64_t i = 0; i < n; i++)
-            sum += spt__loss_sum(&fit->training, l->output + i * t, fit->y + fit->watch[s + i] * t,
-                                 t, 0.0F, NULL);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t row = fit->watch[s + i];
+            spt__outcome o = {.output = l->output + i * t,
+                              .target = fit->y + row * t,
+                              .weight = fit->weights ? fit->weights + row : NULL,
+                              .n = 1,
+                              .t = t};
+            double loss = spt__loss_sum(&fit->training, &o, 0.0, NULL);
+            own += loss;
+            told += spt__loss_told(&fit->training, fit->unit, &o, loss);
+        }
     }
-    l->now.watched = sum / (double)(fit->n_watch * t);
+    double count = l->watch_weight * (double)t;
+    l->watched = (spt__losses){own / count, told / count};
     return SPT_OK;
 }
 
@@ -130,14 +164,14 @@ static int32_t watch(loop *l, spt__err *e)
 static int32_t check_epoch(const loop *l, spt__err *e)
 {
     const spt_network *network = l->network;
-    bool finite = l->fit->n_watch == 0 || isfinite(l->now.watched);
+    bool finite = l->fit->n_watch == 0 || isfinite(l->watched.own);
     for (int64_t i = 0; finite && i < network->n_values; i++)
         finite = isfinite(network->values[i]);
     if (finite) return SPT_OK;
     return spt__fail(e, SPT_EDIVERGED,
                      "weights or watched loss are infinite or not a number; the learning rate is "
                      "%g, a lower one would be right",
-                     l->fit->training.learning_rate);
+                     l->now.learning_rate);
 }
 
 static int32_t run_epoch(loop *l, spt__err *e)
@@ -149,20 +183,34 @@ static int32_t run_epoch(loop *l, spt__err *e)
     spt__rng_init(&r, fit->stream.seed, SPT__RNG_SHUFFLE, (uint64_t)fit->stream.trial,
                   (uint64_t)fit->stream.fold << 32 | (uint64_t)epoch);
     spt__rng_shuffle(&r, l->order, fit->n_train);
-    double sum = 0.0;
+    spt__samples samples = {.x = fit->x,
+                            .y = fit->y,
+                            .weights = fit->weights,
+                            .mean_weight = l->train_weight / (double)fit->n_train,
+                            .unit = fit->unit};
+    spt__losses sum = {0};
+    l->now.learning_rate = spt__trainer_rate(l->trainer);
     for (int64_t b = 0; b < l->batches; b++) {
         if (spt__stopping(l->network->ctx)) return SPT_STOP_HOST;
-        double loss = 0.0;
+        spt__losses loss = {0};
         int64_t n = batch_rows(l, b);
         int32_t status =
-            spt__trainer_step(l->trainer, fit->x, fit->y, l->order + b * l->batch, n, &loss, e);
+            spt__trainer_step(l->trainer, &samples, l->order + b * l->batch, n, &loss, e);
         if (status < 0) return spt__fail_prefix(e, "epoch %lld, ", (long long)epoch);
-        sum += loss * (double)n;
+        sum.own += loss.own * (double)n;
+        sum.told += loss.told * (double)n;
     }
-    l->now.loss = sum / (double)fit->n_train;
-    if (fit->n_watch > 0) SPT__TRY(watch(l, e));
+    l->loss = (spt__losses){sum.own / (double)fit->n_train, sum.told / (double)fit->n_train};
+    if (fit->n_watch > 0) {
+        int32_t status = watch(l, e);
+        if (status != SPT_OK) return status;
+    }
     if (check_epoch(l, e) < 0) return spt__fail_prefix(e, "epoch %lld: ", (long long)epoch);
     l->now.epoch = epoch;
+    l->now.loss = l->loss.told;
+    l->now.watched = l->watched.told;
+    spt__course_epoch(&fit->training, &l->trainer->course,
+                      fit->n_watch > 0 ? l->watched.own : l->loss.own);
     return SPT_OK;
 }
 
@@ -170,10 +218,10 @@ static int32_t run_epoch(loop *l, spt__err *e)
 static void remember(loop *l)
 {
     bool watched = l->fit->n_watch > 0;
-    if (watched && l->now.best > 0 && !(l->now.watched < l->best_watched)) return;
+    if (watched && l->now.best > 0 && !(l->watched.own < l->best_watched.own)) return;
     l->now.best = l->now.epoch;
-    l->best_loss = l->now.loss;
-    l->best_watched = l->now.watched;
+    l->best_loss = l->loss;
+    l->best_watched = l->watched;
     if (watched)
         memcpy(l->best_values, l->network->values,
                (size_t)l->network->n_values * sizeof *l->best_values);
@@ -217,7 +265,13 @@ int32_t spt__network_fit(spt_network *network, const spt__fit *fit, spt_training
         return spt__fail(
             e, SPT_EINVAL,
             "spt_training_report.struct_size is not set; call spt_record_init() first");
-    loop l = {.network = network, .fit = fit, .best_loss = NAN, .best_watched = NAN};
+    const spt__losses none = {NAN, NAN};
+    loop l = {.network = network,
+              .fit = fit,
+              .loss = none,
+              .watched = none,
+              .best_loss = none,
+              .best_watched = none};
     spt_record_init(&l.now, sizeof l.now);
     l.now.epochs = fit->training.epochs;
     l.now.loss = l.now.watched = NAN;
@@ -231,32 +285,15 @@ int32_t spt__network_fit(spt_network *network, const spt__fit *fit, spt_training
     spt_record_init(&ours, sizeof ours);
     ours.epochs = l.now.epoch;
     ours.best = l.now.best;
-    ours.loss = l.best_loss;
-    ours.watched = l.best_watched;
+    ours.loss = l.best_loss.told;
+    ours.watched = l.best_watched.told;
     ours.seconds = spt__now() - start;
     if (report) spt__record_out(report, &ours, sizeof ours);
     release(&l);
     return status;
 }
 
-int32_t spt_network_fit(spt_network *network, const float *x, const float *y, const int64_t *train,
-                        int64_t n_train, const int64_t *watch_rows, int64_t n_watch,
-                        const spt_options *options, spt_epoch_fn fn, void *user,
-                        spt_training_report *report)
-{
-    SPT__REQUIRE(network);
-    spt__fit fit = {.x = x,
-                    .y = y,
-                    .train = train,
-                    .watch = watch_rows,
-                    .n_train = n_train,
-                    .n_watch = n_watch,
-                    .fn = fn,
-                    .user = user};
-    SPT__TRY(spt__training_read(options, &fit.training, &network->ctx->err));
-    fit.stream.seed = fit.training.seed;
-    return spt__network_fit(network, &fit, report, &network->ctx->err);
-}
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int64_t n_train,
                             int64_t n_watch)
@@ -265,7 +302,7 @@ int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int6
     loop l = {.fit = &fit};
     plan_batches(&l, batch_size);
     int64_t batch = largest_batch(&l), watched = n_watch < WATCH_ROWS ? n_watch : WATCH_ROWS;
-    int64_t floats = 2 * network->n_trainable + batch * network->outputs;
+    int64_t floats = 2 * network->n_trainable + batch * (network->outputs + 1);
     int64_t bytes = spt__pass_bytes(network, batch, SPT__TRAIN);
     bytes += (int64_t)sizeof(spt_trainer) + n_train * (int64_t)sizeof(int64_t);
     if (n_watch > 0) {
@@ -274,4 +311,70 @@ int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int6
     }
     /* and what aligning takes */
     return bytes + floats * (int64_t)sizeof(float) + 1024;
+}
+
+int64_t spt__network_batch_within(const spt_network *network, int64_t bytes, int64_t n_train,
+                                  int64_t n_watch)
+{
+    int64_t low = 0, high = n_train;
+    while (low < high) {
+        int64_t middle = high - (high - low) / 2;
+        if (spt__network_memory(network, middle, n_train, n_watch) <= bytes)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static int32_t check_memory(const spt_network *network, const spt__fit *fit, spt__err *e)
+{
+    int64_t limit = network->ctx->memory_limit, n_train = fit->n_train, n_watch = fit->n_watch;
+    if (limit == 0 || n_train < 1 || n_watch < 0) return SPT_OK;
+    int64_t batch = spt__network_batch_within(network, limit, n_train, n_watch);
+    char help[64] = "a smaller network would help";
+    if (batch > 0) spt__format(help, sizeof help, "batch_size %lld would fit", (long long)batch);
+    return spt__check_memory(
+        network->ctx, spt__network_memory(network, fit->training.batch_size, n_train, n_watch),
+        "training needs", help, e);
+}
+
+int64_t spt_network_fit_memory(const spt_network *network, const spt_options *options,
+                               int64_t n_train, int64_t n_watch)
+{
+    SPT__REQUIRE(network);
+    spt__err *e = &network->ctx->err;
+    spt__training training;
+    SPT__TRY(spt__training_read(options, &training, e));
+    if (!network->finished)
+        return spt__fail(e, SPT_EINVAL,
+                         "the network has no weights yet; call spt_network_finish() first");
+    if (n_train < 1 || n_watch < 0)
+        return spt__fail(e, SPT_EINVAL,
+                         "%lld training and %lld watched rows; from 1 and from 0 on are possible",
+                         (long long)n_train, (long long)n_watch);
+    return spt__network_memory(network, training.batch_size, n_train, n_watch);
+}
+
+/* ---- for hosts ------------------------------------------------------------------------------- */
+
+int32_t spt_network_fit(spt_network *network, const float *x, const float *y, const float *weights,
+                        const int64_t *train, int64_t n_train, const int64_t *watch_rows,
+                        int64_t n_watch, const spt_options *options, spt_epoch_fn fn, void *user,
+                        spt_training_report *report)
+{
+    SPT__REQUIRE(network);
+    spt__fit fit = {.x = x,
+                    .y = y,
+                    .weights = weights,
+                    .train = train,
+                    .watch = watch_rows,
+                    .n_train = n_train,
+                    .n_watch = n_watch,
+                    .fn = fn,
+                    .user = user};
+    SPT__TRY(spt__training_read(options, &fit.training, &network->ctx->err));
+    fit.stream.seed = fit.training.seed;
+    if (network->finished) SPT__TRY(check_memory(network, &fit, &network->ctx->err));
+    return spt__network_fit(network, &fit, report, &network->ctx->err);
 }

@@ -15,7 +15,8 @@ typedef struct reader {
 
 enum { NAME = 72, NAMES = 96 };
 
-static const char *const top_names[] = {"conv_blocks", "fc_blocks"};
+/* "decay" is a switch on which "weight_decay" may hang; by itself it does nothing. */
+static const char *const top_names[] = {"conv_blocks", "fc_blocks", "decay", NULL};
 static const char *const conv_names[] = {
     "filters",   "kernel",    "stride",      "padding",      "batch_norm", "activation",   "pool",
     "pool_type", "pool_size", "pool_stride", "pool_padding", "dropout",    "dropout_rate", NULL};
@@ -23,6 +24,8 @@ static const char *const fc_names[] = {"units",   "batch_norm",   "activation",
                                        "dropout", "dropout_rate", NULL};
 const char *const spt__channel_names[] = {"channel_r",    "channel_a",     "channel_a_d1",
                                           "channel_a_d2", "channel_a_snv", NULL};
+/* Knobs of fitting, a room above, that a configuration may have too. */
+static const char *const fit_names[] = {"scale", "target_transform", "watch_share", NULL};
 /* The values of spt_channel, of a room that this one does not stand on; a test compares them. */
 static const int32_t channel_bits[] = {1, 2, 4, 8, 16};
 static const int32_t absorbance_bit = 2;
@@ -51,10 +54,12 @@ static int32_t unknown_name(const reader *r, const char *name)
 {
     const char *all[NAMES];
     size_t n = 0;
-    all[n++] = top_names[0];
-    all[n++] = top_names[1];
+    for (const char *const *t = top_names; *t; t++)
+        all[n++] = *t;
     for (const char *const *c = spt__channel_names; *c; c++)
         all[n++] = *c;
+    for (const char *const *f = fit_names; *f; f++)
+        all[n++] = *f;
     for (const spt__knob *k = spt__training_knobs; k->name && n < NAMES; k++)
         all[n++] = k->name;
     const char *rest = behind_block(name, "conv_"), *near = NULL;
@@ -89,8 +94,8 @@ static int32_t check_names(const reader *r)
         spt_parameter_info info;
         spt_record_init(&info, sizeof info);
         SPT__TRY(spt_space_describe(r->space, i, &info));
-        bool known = !strcmp(info.name, top_names[0]) || !strcmp(info.name, top_names[1]) ||
-                     among(info.name, spt__channel_names);
+        bool known = among(info.name, top_names) || among(info.name, spt__channel_names) ||
+                     among(info.name, fit_names);
         for (const spt__knob *k = spt__training_knobs; !known && k->name; k++)
             known = !strcmp(info.name, k->name);
         const char *rest = behind_block(info.name, "conv_");
@@ -355,16 +360,20 @@ int32_t spt_training_options_configure(spt_options *options, const spt_config *c
 {
     SPT__REQUIRE(options && config);
     const spt_space *space = spt_config_space(config);
-    for (const spt__knob *knob = spt__training_knobs; knob->name; knob++) {
-        if (spt_space_find(space, knob->name) < 0 || spt_config_exists(config, knob->name) != 1)
+    int64_t n = spt_options_count(options);
+    for (int64_t i = 0; i < n; i++) {
+        spt_option_info knob;
+        spt_record_init(&knob, sizeof knob);
+        SPT__TRY(spt_options_describe(options, i, &knob));
+        if (spt_space_find(space, knob.name) < 0 || spt_config_exists(config, knob.name) != 1)
             continue;
-        const char *text = spt_config_choice(config, knob->name);
+        const char *text = spt_config_choice(config, knob.name);
         if (text) {
-            SPT__TRY(spt_options_set_text(options, knob->name, text));
+            SPT__TRY(spt_options_set_text(options, knob.name, text));
         } else {
             double value = 0.0;
-            SPT__TRY(spt_config_number(config, knob->name, &value));
-            SPT__TRY(spt_options_set_number(options, knob->name, value));
+            SPT__TRY(spt_config_number(config, knob.name, &value));
+            SPT__TRY(spt_options_set_number(options, knob.name, value));
         }
     }
     return SPT_OK;

@@ -227,6 +227,10 @@ int32_t spt__network_finish(spt_network *network, const spt__stream *stream, spt
     int32_t status = SPT_OK;
     if (!place_tensors(network))
         status = spt__fail(e, SPT_ESHAPE, "the network would have more than 2^31 weights");
+    else if (spt__check_memory(network->ctx, network->n_values * (int64_t)sizeof(float),
+                               "the weights of the network need",
+                               "fewer filters or units, or more pooling, would help", e) < 0)
+        status = SPT_ELIMIT;
     else if (!(network->values = spt__calloc_aligned(network->ctx, (size_t)network->n_values,
                                                      sizeof *network->values)))
         status = spt__nomem(e);

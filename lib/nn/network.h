@@ -156,6 +156,9 @@ int32_t spt__network_clone(const spt_network *network, spt_network **out, spt__e
 /* Bytes that spt_network_fit() takes at most beside data and network. */
 int64_t spt__network_memory(const spt_network *network, int64_t batch_size, int64_t n_train,
                             int64_t n_watch);
+/* The largest batch with which that is no more than `bytes`; 0 if none is. */
+int64_t spt__network_batch_within(const spt_network *network, int64_t bytes, int64_t n_train,
+                                  int64_t n_watch);
 bool spt__network_same_shape(const spt_network *a, const spt_network *b);
 void spt__network_plan(spt_network *network);
 const char *spt__activation_name(int32_t activation);

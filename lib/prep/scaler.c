@@ -11,12 +11,18 @@ static int32_t check_shape(int64_t p, int64_t c, int32_t mode, spt__err *e)
         return spt__fail(e, SPT_EINVAL,
                          "the shape is %lld bands x %lld channels; 1 or more of each are needed",
                          (long long)p, (long long)c);
-    if (mode < SPT_SCALE_NONE || mode > SPT_SCALE_BAND)
+    if (mode < SPT_SCALE_NONE || mode > SPT_SCALE_CENTRE)
         return spt__fail(e, SPT_EINVAL,
-                         "the scaling mode is %d; SPT_SCALE_NONE (1), SPT_SCALE_CHANNEL (2) and "
-                         "SPT_SCALE_BAND (3) are possible",
+                         "the scaling mode is %d; SPT_SCALE_NONE (1), SPT_SCALE_CHANNEL (2), "
+                         "SPT_SCALE_BAND (3) and SPT_SCALE_CENTRE (4) are possible",
                          mode);
     return SPT_OK;
+}
+
+/* Does it have a mean and an s.d. for each band? */
+static bool by_band(const spt_scaler *s)
+{
+    return s->mode == SPT_SCALE_BAND || s->mode == SPT_SCALE_CENTRE;
 }
 
 /* With means of 0 and s.d. of 1. */
@@ -29,7 +35,7 @@ static spt_scaler *make(spt_ctx *ctx, int64_t p, int64_t c, int32_t mode)
     s->p = p;
     s->c = c;
     s->mode = mode;
-    s->n_values = mode == SPT_SCALE_BAND ? p * c : mode == SPT_SCALE_CHANNEL ? c : 0;
+    s->n_values = mode == SPT_SCALE_NONE ? 0 : by_band(s) ? p * c : c;
     s->mean = spt__calloc(ctx, (size_t)s->n_values, sizeof *s->mean);
     s->sd = spt__calloc(ctx, (size_t)s->n_values, sizeof *s->sd);
     if (!s->mean || !s->sd) {
@@ -135,7 +141,7 @@ static const float *row_of(const training *t, int64_t i)
  * way the order is that of the rows and bands. */
 static void add_sums(const spt_scaler *s, const float *restrict row, double *restrict sum)
 {
-    if (s->mode == SPT_SCALE_BAND) {
+    if (by_band(s)) {
         for (int64_t k = 0; k < s->n_values; k++)
             sum[k] += (double)row[k];
         return;
@@ -151,7 +157,7 @@ static void add_sums(const spt_scaler *s, const float *restrict row, double *res
 static void add_squares(const spt_scaler *s, const float *restrict row, double *restrict sum)
 {
     const double *restrict mean = s->mean;
-    if (s->mode == SPT_SCALE_BAND) {
+    if (by_band(s)) {
         for (int64_t k = 0; k < s->n_values; k++) {
             double d = (double)row[k] - mean[k];
             sum[k] += d * d;
@@ -170,7 +176,7 @@ static void add_squares(const spt_scaler *s, const float *restrict row, double *
 
 static int32_t not_finite(const spt_scaler *s, int64_t k, spt__err *e)
 {
-    if (s->mode == SPT_SCALE_BAND)
+    if (by_band(s))
         return spt__fail(e, SPT_EINVAL,
                          "the values of band %lld in channel %lld (from 0) are not all finite",
                          (long long)(k / s->c), (long long)(k % s->c));
@@ -178,22 +184,44 @@ static int32_t not_finite(const spt_scaler *s, int64_t k, spt__err *e)
                      (long long)k);
 }
 
+/* To the sums of squares around the means of bands, those around the mean of the channel: what the
+ * means differ, n times. */
+static void widen_to_channels(spt_scaler *s, int64_t n)
+{
+    for (int64_t k = 0; k < s->c; k++) {
+        double mean = 0, squares = 0;
+        for (int64_t j = 0; j < s->p; j++)
+            mean += s->mean[j * s->c + k];
+        mean /= (double)s->p;
+        for (int64_t j = 0; j < s->p; j++) {
+            double d = s->mean[j * s->c + k] - mean;
+            squares += s->sd[j * s->c + k] + (double)n * d * d;
+        }
+        for (int64_t j = 0; j < s->p; j++)
+            s->sd[j * s->c + k] = squares;
+    }
+}
+
 /* Sums of up to 2^29 equal floats are exact in double, so a constant has exactly its value as mean
  * and 0 as spread: no last bit is left that scaling could blow up. */
 static int32_t fit(spt_scaler *s, const training *t, spt__err *e)
 {
-    int64_t per_value = s->mode == SPT_SCALE_BAND ? t->n : t->n * t->p;
+    int64_t per_value = by_band(s) ? t->n : t->n * t->p;
     for (int64_t i = 0; i < t->n; i++)
         add_sums(s, row_of(t, i), s->mean);
     for (int64_t k = 0; k < s->n_values; k++) {
         s->mean[k] /= (double)per_value;
         s->sd[k] = 0;
+        if (!isfinite(s->mean[k])) return not_finite(s, k, e);
     }
     for (int64_t i = 0; i < t->n; i++)
         add_squares(s, row_of(t, i), s->sd);
+    if (s->mode == SPT_SCALE_CENTRE) {
+        widen_to_channels(s, t->n);
+        per_value *= t->p;
+    }
     for (int64_t k = 0; k < s->n_values; k++) {
         double sd = per_value > 1 ? sqrt(s->sd[k] / (double)(per_value - 1)) : 0;
-        if (!isfinite(s->mean[k]) || !isfinite(sd)) return not_finite(s, k, e);
         s->sd[k] = sd > 0 ? sd : 1.0;
     }
     return SPT_OK;
@@ -261,7 +289,7 @@ int32_t spt_scaler_apply(const spt_scaler *scaler, float *x, int64_t n)
 {
     SPT__REQUIRE(scaler && n >= 0 && (x || n == 0));
     for (int64_t i = 0; i < n; i++, x += scaler->p * scaler->c) {
-        if (scaler->mode == SPT_SCALE_BAND)
+        if (by_band(scaler))
             scale_bands(scaler, x);
         else if (scaler->mode == SPT_SCALE_CHANNEL)
             scale_channels(scaler, x);

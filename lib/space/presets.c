@@ -1,5 +1,6 @@
 /* The search spaces that the library brings along: the parametric 1D-CNN of Shen & Viscarra Rossel
- * (2021, Scientific Reports 11:208) in two sizes. What the ranges are and why: doc/space.md. */
+ * (2021, Scientific Reports 11:208) in two sizes, and with more of training. What the ranges are
+ * and why: doc/space.md. */
 #include "space.h"
 
 #include <string.h>
@@ -17,7 +18,18 @@ typedef struct {
     range conv_blocks, filters, kernel, stride, pool_size, pool_stride;
     range fc_blocks, units, dropout;
     int32_t activation; /* default, index in activations[] */
+    bool extended;      /* with the options of training that the paper leaves to its framework */
 } preset;
+
+/* clang-format off */
+#define SHEN2021_RANGES                                                                         \
+    .batch_size = {64, 4096, 1, true, 256}, .epochs = {100, 3000, 100, false, 500},             \
+    .conv_blocks = {1, 4, 1, false, 1}, .filters = {8, 256, 1, true, 32},                       \
+    .kernel = {3, 41, 2, false, 11}, .stride = {1, 4, 1, false, 1},                             \
+    .pool_size = {2, 8, 1, false, 2}, .pool_stride = {1, 4, 1, false, 2},                       \
+    .fc_blocks = {1, 4, 1, false, 1}, .units = {8, 512, 1, true, 64},                           \
+    .dropout = {0.05, 0.6, 0.05, false, 0.2}
+/* clang-format on */
 
 static const preset presets[] = {
     {
@@ -35,26 +47,20 @@ static const preset presets[] = {
         .dropout = {0.05, 0.4, 0.05, false, 0.1},
         .activation = 2,
     },
-    {
-        .name = "shen2021",
-        .batch_size = {64, 4096, 1, true, 256},
-        .epochs = {100, 3000, 100, false, 500},
-        .conv_blocks = {1, 4, 1, false, 1},
-        .filters = {8, 256, 1, true, 32},
-        .kernel = {3, 41, 2, false, 11},
-        .stride = {1, 4, 1, false, 1},
-        .pool_size = {2, 8, 1, false, 2},
-        .pool_stride = {1, 4, 1, false, 2},
-        .fc_blocks = {1, 4, 1, false, 1},
-        .units = {8, 512, 1, true, 64},
-        .dropout = {0.05, 0.6, 0.05, false, 0.2},
-    },
+    {.name = "shen2021", SHEN2021_RANGES},
+    {.name = "cnn1d", SHEN2021_RANGES, .extended = true},
 };
+
+static const range learning_rate = {1e-4, 3e-2, 0, true, 1e-3};
+static const range weight_decay = {1e-6, 1e-2, 0, true, 1e-4};
 
 static const char *const optimizers[] = {"adagrad", "rmsprop", "adam"};
 static const char *const activations[] = {"relu", "leaky_relu", "elu", "selu", "swish"};
 static const char *const paddings[] = {"valid", "same"};
 static const char *const pools[] = {"max", "average"};
+static const char *const scales[] = {"channel", "band", "centre"};
+static const char *const schedules[] = {"constant", "cosine", "plateau"};
+static const char *const transforms[] = {"standardise", "log1p"};
 static const struct {
     const char *name;
     bool on;
@@ -194,15 +200,27 @@ static void forbid_no_channel(maker *m)
         m->status = spt__space_forbid_term(m->space, channels[i].name, SPT_OP_EQ, off, 1, m->e);
 }
 
-static void build(maker *m, const preset *p)
+static void add_training(maker *m, const preset *p)
 {
     m->group = "training";
     add_choice(m, "optimizer", optimizers, LENGTH(optimizers), 2, NULL);
     add_int(m, "batch_size", &p->batch_size, NULL);
     add_int(m, "epochs", &p->epochs, NULL);
+    if (!p->extended) return;
+    add_number(m, "learning_rate", SPT_PARAMETER_FLOAT, &learning_rate, NULL);
+    add_choice(m, "schedule", schedules, LENGTH(schedules), 0, NULL);
+    add_bool(m, "decay", false);
+    add_number(m, "weight_decay", SPT_PARAMETER_FLOAT, &weight_decay, "decay");
+    add_choice(m, "target_transform", transforms, LENGTH(transforms), 0, NULL);
+}
+
+static void build(maker *m, const preset *p)
+{
+    add_training(m, p);
     m->group = "input";
     for (int32_t i = 0; i < LENGTH(channels); i++)
         add_bool(m, channels[i].name, channels[i].on);
+    add_choice(m, "scale", scales, LENGTH(scales), 2, NULL);
     add_blocks(m, p, "conv", &p->conv_blocks, add_conv_block);
     add_blocks(m, p, "fc", &p->fc_blocks, add_fc_block);
     forbid_no_channel(m);
@@ -237,6 +255,6 @@ int32_t spt_space_preset(spt_ctx *ctx, const char *name, spt_space **out)
     if (near)
         return spt__fail(e, SPT_ENOTFOUND, "no space is called '%.80s'; '%s' is the nearest", name,
                          near);
-    return spt__fail(e, SPT_ENOTFOUND, "no space is called '%.80s'; '%s' and '%s' are possible",
-                     name ? name : "(null)", names[0], names[1]);
+    return spt__fail(e, SPT_ENOTFOUND, "no space is called '%.80s'; %s, %s and %s are possible",
+                     name ? name : "(null)", names[0], names[1], names[2]);
 }

@@ -97,10 +97,7 @@ static int32_t target_column(spt_cv *cv, int64_t *column)
     if (info.n_missing == spt_dataset_rows(cv->applied))
         return spt__fail(e, SPT_EDATA, "target '%.60s' is missing in all %lld samples", cv->target,
                          (long long)info.n_missing);
-    if (info.kind != SPT_COLUMN_NUMBER)
-        return spt__fail(e, SPT_EDATA, "target '%.60s' is a column of text; numbers are needed",
-                         cv->target);
-    return SPT_OK;
+    return spt__fit_target_column(cv->applied, cv->target, column, e);
 }
 
 static int32_t drop_rows(spt_cv *cv, const int32_t *given, bool *use, double *y)
@@ -204,10 +201,14 @@ static int32_t make_folds(spt_cv *cv, bool given)
 int32_t spt__cv_channels(spt_cv *cv, int32_t mask)
 {
     const int32_t wanted = cv->x_mask | mask;
+    spt__err *e = &cv->ctx->err;
     if (wanted == cv->x_mask) return SPT_OK;
-    float *x = spt__alloc(cv->ctx, (size_t)cv->n,
-                          (size_t)(cv->p * spt__channel_count(wanted)) * sizeof *x);
-    if (x == NULL) return spt__nomem(&cv->ctx->err);
+    const int64_t bytes = spt__fit_channel_bytes(cv->n, cv->p, wanted);
+    SPT__TRY(spt__check_memory(cv->ctx, bytes + spt__fit_channel_bytes(cv->n, cv->p, cv->x_mask),
+                               "the channels of all samples need",
+                               "fewer bands (crop, decimation) or channels would help", e));
+    float *x = spt__alloc(cv->ctx, (size_t)bytes, 1);
+    if (x == NULL) return spt__nomem(e);
     const int32_t status = spt_prep_channels(cv->ctx, cv->prep, cv->used, wanted, SPT_FLOAT32, x);
     if (status < 0) {
         spt__free(cv->ctx, x);
@@ -246,6 +247,9 @@ static int32_t prepare(spt_cv *cv, const spt_prep *prep, const int32_t *given, i
     SPT__TRY(choose_rows(cv, given));
     cv->p = spt_dataset_bands(cv->used);
     SPT__TRY(make_folds(cv, given != NULL));
+    SPT__TRY(spt__fit_weights(ctx, cv->used,
+                              spt__option_text(cv->options, spt__objective_knobs, "weights"),
+                              &cv->weights, &ctx->err));
     /* Absorbance is defined for all spectra that are any: what is wrong with them shows now. */
     return spt__cv_channels(cv, SPT_CHANNEL_A);
 }
@@ -315,6 +319,7 @@ void spt_cv_free(spt_cv *cv)
     spt__free(ctx, cv->fold);
     spt__free(ctx, cv->group);
     spt__free(ctx, cv->y);
+    spt__free(ctx, cv->weights);
     spt__free(ctx, cv->x);
     for (int32_t i = 0; i < cv->n_dropped; i++)
         spt__free(ctx, cv->dropped[i]);

@@ -22,8 +22,9 @@ struct spt_cv {
     int32_t *fold;  /* n numbers, 0 to k - 1 */
     int64_t *group; /* n numbers, or NULL */
     int32_t k;
-    double *y; /* n, in the target's unit */
-    float *x;  /* n x p x (channels of x_mask) */
+    double *y;      /* n, in the target's unit */
+    float *weights; /* n, or NULL */
+    float *x;       /* n x p x (channels of x_mask) */
     int32_t x_mask;
     char **dropped;
     int32_t n_dropped;
@@ -41,13 +42,15 @@ typedef struct spt__cv_pattern {
     spt_network *network; /* owned */
     int32_t mask;
     int64_t sequence;
-    spt__training training;
+    spt__fit_settings settings;
+    int32_t most; /* jobs that the memory limit allows at a time; 0: any number */
 } spt__cv_pattern;
 
-/* `epochs`: 0 for those of configuration and options. On the caller's thread. Freed also after a
- * failure. */
+/* `epochs`: 0 for those of configuration and options. `kept`: networks that stay until all jobs are
+ * done. On the caller's thread; SPT_ELIMIT if memory does not allow one job at a time. Freed also
+ * after a failure. */
 int32_t spt__cv_pattern_init(spt_cv *cv, const spt_config *config, int64_t sequence, int64_t epochs,
-                             spt__cv_pattern *pattern);
+                             int32_t kept, spt__cv_pattern *pattern);
 void spt__cv_pattern_free(spt__cv_pattern *pattern);
 
 /* The job of fold `fold`: all other rows train, with early stopping as the options have it. Fold k

@@ -141,7 +141,8 @@ static int32_t write_notes(const making *m, const spt_history *h, int64_t index,
         b.failed ? spt__nomem(e) : spt__model_note(model, "objective", b.data, e);
     spt__buf_free(&b);
     SPT__TRY(status);
-    return spt__model_note_data(model, cv->used, cv->target, e);
+    return spt__model_note_data(model, cv->used, cv->target,
+                                spt__option_text(cv->options, spt__objective_knobs, "weights"), e);
 }
 
 /* ---- the call ---- */
@@ -185,11 +186,12 @@ int32_t spt_cv_model(spt_cv *cv, const spt_history *history, int64_t index, int3
                 .fn = fn,
                 .user = user};
     int32_t status = spt__cv_pattern_init(cv, spt_history_config(history, index), sequence,
-                                          ensemble != 0 ? 0 : epochs, &m.pattern);
+                                          ensemble != 0 ? 0 : epochs, m.n, &m.pattern);
     m.results = spt__calloc(cv->ctx, (size_t)m.n, sizeof *m.results);
     if (m.results == NULL) status = spt__nomem(e);
     if (status >= 0)
-        status = spt__parallel_events(cv->ctx, m.n, sizeof(spt_epoch), train, on_post, &m, e);
+        status = spt__parallel_events(cv->ctx, m.n, m.pattern.most, sizeof(spt_epoch), train,
+                                      on_post, &m, e);
     for (int32_t i = 0; i < m.n && status == SPT_OK; i++)
         if (m.results[i].member == NULL) status = SPT_STOP_HOST;
     if (status > 0 && status != SPT_STOP_HOST)

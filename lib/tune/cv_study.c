@@ -49,23 +49,29 @@ static int32_t pin_hash(spt_study *s, const char *key, const char *what, const c
         what);
 }
 
-static int32_t pin_data(spt_study *s, const spt_cv *cv)
+static int32_t pin_column(spt_study *s, const spt_dataset *ds, const char *key, const char *name,
+                          const char *words)
 {
     char hex[65], what[256];
+    SPT__TRY(spt_dataset_fingerprint(ds, SPT_PART_COLUMN, spt_dataset_find_column(ds, name), hex));
+    spt__format(what, sizeof what, "%s '%.100s'", words, name);
+    return pin_hash(s, key, what, hex);
+}
+
+static int32_t pin_data(spt_study *s, const spt_cv *cv)
+{
+    char hex[65];
     const spt_dataset *ds = cv->applied;
     const char *group = spt__option_text(cv->options, spt__objective_knobs, "group");
+    const char *weights = spt__option_text(cv->options, spt__objective_knobs, "weights");
     SPT__TRY(spt_dataset_fingerprint(cv->dataset, SPT_PART_AXIS, 0, hex));
     SPT__TRY(pin_hash(s, "axis_sha256", "spectra on another axis", hex));
     SPT__TRY(spt_dataset_fingerprint(cv->dataset, SPT_PART_SPECTRA, 0, hex));
     SPT__TRY(pin_hash(s, "spectra_sha256", "other spectra", hex));
-    SPT__TRY(
-        spt_dataset_fingerprint(ds, SPT_PART_COLUMN, spt_dataset_find_column(ds, cv->target), hex));
-    spt__format(what, sizeof what, "other values of '%.100s'", cv->target);
-    SPT__TRY(pin_hash(s, "target_sha256", what, hex));
-    if (*group == '\0') return SPT_OK;
-    SPT__TRY(spt_dataset_fingerprint(ds, SPT_PART_COLUMN, spt_dataset_find_column(ds, group), hex));
-    spt__format(what, sizeof what, "other groups '%.100s'", group);
-    return pin_hash(s, "group_sha256", what, hex);
+    SPT__TRY(pin_column(s, ds, "target_sha256", cv->target, "other values of"));
+    if (*weights != '\0') SPT__TRY(pin_column(s, ds, "weights_sha256", weights, "other weights"));
+    if (*group != '\0') SPT__TRY(pin_column(s, ds, "group_sha256", group, "other groups"));
+    return SPT_OK;
 }
 
 /* The ids of the rows used, each with its NUL. */
@@ -87,9 +93,8 @@ static int32_t pin_ids(spt_study *s, const spt_cv *cv)
 /* ---- the study ---- */
 
 /* Is the network possible? */
-static int32_t check(const spt_config *config, void *user)
+static int32_t check_network(spt_cv *cv, const spt_config *config)
 {
-    spt_cv *cv = user;
     int32_t mask;
     SPT__TRY(spt_config_channels(config, &mask));
     if (mask == 0)
@@ -97,14 +102,42 @@ static int32_t check(const spt_config *config, void *user)
     return spt_network_check_config(cv->ctx, config, cv->p, spt__channel_count(mask), 1);
 }
 
+/* Can it be trained on these targets? `config` NULL: with the settings alone. */
+static int32_t check_targets(const spt_cv *cv, const spt_config *config)
+{
+    spt__fit_settings settings;
+    SPT__TRY(spt__fit_settings_init(cv->ctx, cv->options, config, 0, &settings));
+    return spt__fit_check_targets(&settings, cv->used, cv->target, cv->y, &cv->ctx->err);
+}
+
+/* Does it need more memory than the host allows? */
+static int32_t check_memory(spt_cv *cv, const spt_config *config)
+{
+    spt__cv_pattern pattern;
+    if (cv->ctx->memory_limit == 0) return SPT_OK;
+    const int32_t status = spt__cv_pattern_init(cv, config, 0, 0, 0, &pattern);
+    spt__cv_pattern_free(&pattern);
+    return status;
+}
+
+static int32_t check(const spt_config *config, void *user)
+{
+    SPT__TRY(check_network(user, config));
+    SPT__TRY(check_targets(user, config));
+    return check_memory(user, config);
+}
+
 int32_t spt_cv_check_space(spt_cv *cv, const spt_space *space)
 {
     spt_config *config = NULL;
     SPT__REQUIRE(cv != NULL);
     if (space == NULL) return spt__fail(&cv->ctx->err, SPT_EINVAL, "the space is NULL");
+    SPT__TRY(spt__fit_check_space(cv->ctx, space));
+    /* Where it is searched, configurations that the targets do not allow are left out. */
+    if (spt_space_find(space, "target_transform") < 0) SPT__TRY(check_targets(cv, NULL));
     SPT__TRY(spt_config_new(cv->ctx, space, &config));
     const spt__err before = cv->ctx->err;
-    int32_t status = check(config, cv);
+    int32_t status = check_network(cv, config);
     spt_config_free(config);
     /* That these defaults make no network for so few bands says nothing of the others. */
     if (status == SPT_ESHAPE) {

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIVE_SECONDS = 30 };
+enum {
+    ALIVE_SECONDS = 30,
+    SCORED_ROWS = 1024 /* between two looks whether to stop */
+};
 
 /* What one fold leaves. */
 typedef struct fold_end {
@@ -73,15 +76,20 @@ static int32_t score(crew *c, const spt__fit_result *result, const int64_t *rows
     double *z = spt__alloc(cv->ctx, (size_t)n, sizeof *z);
     spt_statistics s;
     int32_t status = y != NULL && z != NULL ? SPT_OK : spt__nomem(e);
-    if (status >= 0) status = spt__fit_predict(result, cv->x, cv->x_mask, rows, n, z, e);
-    for (int64_t i = 0; i < n && status >= 0; i++) {
+    for (int64_t i = 0; i < n && status == SPT_OK; i += SCORED_ROWS) {
+        const int64_t count = n - i < SCORED_ROWS ? n - i : SCORED_ROWS;
+        status = spt__stopping(cv->ctx)
+                     ? SPT_STOP_HOST
+                     : spt__fit_predict(result, cv->x, cv->x_mask, rows + i, count, z + i, e);
+    }
+    for (int64_t i = 0; i < n && status == SPT_OK; i++) {
         y[i] = cv->y[rows[i]];
         c->predicted[rows[i]] = z[i];
         if (!isfinite(z[i]))
             status = spt__fail(e, SPT_EDIVERGED, "a prediction is not finite after %lld epochs",
                                (long long)result->report.best);
     }
-    if (status >= 0) {
+    if (status == SPT_OK) {
         spt_record_init(&s, sizeof s);
         status = spt_statistics_compute(y, z, n, &s);
         end->rmse = s.rmse;
@@ -256,14 +264,42 @@ static int32_t keep_numbers(crew *c, double mean, double seconds)
 
 /* ---- the objective ---- */
 
+/* How many jobs fit into the limit. What any job takes at most is what one takes that trains on all
+ * rows. */
+static int32_t plan_memory(spt_cv *cv, int32_t kept, spt__cv_pattern *pattern)
+{
+    const int64_t limit = cv->ctx->memory_limit;
+    if (limit == 0) return SPT_OK;
+    const spt__fit_job largest = {.ctx = cv->ctx,
+                                  .n = cv->n,
+                                  .p = cv->p,
+                                  .mask = pattern->mask,
+                                  .t = 1,
+                                  .n_train = cv->n,
+                                  .watch = SPT__WATCH_OWN,
+                                  .group = cv->group,
+                                  .network = pattern->network,
+                                  .settings = pattern->settings};
+    const int64_t network = pattern->network->n_values * (int64_t)sizeof(float);
+    const int64_t beside =
+        spt__fit_channel_bytes(cv->n, cv->p, cv->x_mask) + (1 + kept) * network + 64 * cv->n;
+    SPT__TRY(spt__fit_check_memory(&largest, beside, &cv->ctx->err));
+    const int64_t most = (limit - beside) / spt__fit_memory(&largest);
+    pattern->most = most < SPT__THREADS_MAX ? (int32_t)most : SPT__THREADS_MAX;
+    return SPT_OK;
+}
+
 int32_t spt__cv_pattern_init(spt_cv *cv, const spt_config *config, int64_t sequence, int64_t epochs,
-                             spt__cv_pattern *pattern)
+                             int32_t kept, spt__cv_pattern *pattern)
 {
     *pattern = (spt__cv_pattern){.sequence = sequence};
     SPT__TRY(spt_config_channels(config, &pattern->mask));
     SPT__TRY(spt__cv_channels(cv, pattern->mask));
-    SPT__TRY(spt__fit_training(cv->ctx, cv->options, config, epochs, &pattern->training));
-    return spt__fit_network(cv->ctx, config, cv->p, pattern->mask, 1, &pattern->network);
+    SPT__TRY(spt__fit_settings_init(cv->ctx, cv->options, config, epochs, &pattern->settings));
+    SPT__TRY(
+        spt__fit_check_targets(&pattern->settings, cv->used, cv->target, cv->y, &cv->ctx->err));
+    SPT__TRY(spt__fit_network(cv->ctx, config, cv->p, pattern->mask, 1, &pattern->network));
+    return plan_memory(cv, kept, pattern);
 }
 
 void spt__cv_pattern_free(spt__cv_pattern *pattern)
@@ -288,13 +324,13 @@ void spt__cv_job(const spt_cv *cv, const spt__cv_pattern *pattern, int32_t fold,
                           .mask = pattern->mask,
                           .y = cv->y,
                           .t = 1,
+                          .weights = cv->weights,
                           .train = rows,
                           .n_train = n_train,
                           .watch = SPT__WATCH_NONE,
                           .group = cv->group,
                           .network = pattern->network,
-                          .training = pattern->training};
-    spt__fit_settings(job, cv->options, spt__objective_knobs);
+                          .settings = pattern->settings};
     if (fold < cv->k) {
         if (spt__option_choice(cv->options, spt__objective_knobs, "watch") == 0) {
             job->watch = SPT__WATCH_INNER;
@@ -307,10 +343,8 @@ void spt__cv_job(const spt_cv *cv, const spt__cv_pattern *pattern, int32_t fold,
         /* Nothing is held out, but the last epoch may be one of the bad ones between which training
          * wobbles: of all epochs the one is kept that fits its own rows best, as a fold keeps the
          * best of its epochs. */
-        job->watch = SPT__WATCH_GIVEN;
-        job->watched = rows;
-        job->n_watched = n_train;
-        job->training.patience = 0;
+        job->watch = SPT__WATCH_OWN;
+        job->settings.training.patience = 0;
     }
     job->stream =
         (spt__stream){.seed = (uint64_t)spt__option_int(cv->options, spt__objective_knobs, "seed"),
@@ -343,12 +377,13 @@ int32_t spt_cv_objective(spt_trial *trial, double *loss, void *user)
     crew c = {.cv = cv, .trial = trial, .study = trial->study, .last_alive = spt__now()};
     const double began = spt__now();
     *loss = NAN;
-    int32_t status = spt__cv_pattern_init(cv, trial->config, trial->sequence, 0, &c.pattern);
+    int32_t status = spt__cv_pattern_init(cv, trial->config, trial->sequence, 0, 0, &c.pattern);
     c.predicted = spt__calloc(cv->ctx, (size_t)cv->n, sizeof *c.predicted);
     c.ends = spt__calloc(cv->ctx, (size_t)cv->k, sizeof *c.ends);
     if (status >= 0 && (c.predicted == NULL || c.ends == NULL)) status = spt__nomem(e);
     if (status >= 0)
-        status = spt__parallel_events(cv->ctx, cv->k, sizeof(post), run_fold, on_post, &c, e);
+        status = spt__parallel_events(cv->ctx, cv->k, c.pattern.most, sizeof(post), run_fold,
+                                      on_post, &c, e);
     if (c.said == SPT_PRUNED) {
         /* The folds that were told are the same ones whatever thread was faster. */
         *loss = c.told_sum / (c.told > 0 ? c.told : 1);

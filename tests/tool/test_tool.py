@@ -133,7 +133,7 @@ def looking():
     d = json.loads(p.stdout)
     check("data understood", d["samples"] == 215 and d["bands"] == 100 and d["axis_unit"] == "nm" and d["axis_even"])
     done("data", "data", TECATOR, out=r"samples +215")
-    for preset in ("small", "shen2021"):
+    for preset in ("small", "shen2021", "cnn1d"):
         done(f"space {preset}", "space", preset, out="conv_1_filters")
         json.loads(done(f"space {preset} --json", "space", preset, "--json").stdout)
     done("space --output", "space", "small", "--output", "small copy.xml")
@@ -200,6 +200,33 @@ def recipe():
     check("fit takes the recipe from the study", d.returncode == 0 and "crop" in (WORK / "f.xml").read_text(encoding="utf-8"), d.stderr)
 
 
+def weights_and_logarithms():
+    rows = [r[:2] + [i % 3] + r[2:] for i, r in enumerate(good_rows(30))]
+    header = ["id", "y", "w"] + [str(b) for b in range(1000, 1040, 2)]
+    write("weighed.csv", table(rows, header))
+    args = ["--weights", "w", "--set", "target_transform=log1p", "--set", "schedule=cosine", "--set", "clip_norm=1"]
+    done("tune with weights", *tune("weighed.csv", *args, "--trials", 2, "--study", "w.db", "--model", "w.xml", target="y"))
+    text = (WORK / "w.xml").read_text(encoding="utf-8")
+    check("they are in the model", "weights_sha256" in text and "weights=w" in text and "<expm1/>" in text and "schedule=cosine" in text)
+    done("predict with logarithms", "predict", "w.xml", "weighed.csv")
+    mistake("other weights", "weights=", *tune("weighed.csv", *args[2:], "--trials", 3, "--study", "w.db", target="y"))
+    done("fit takes the weights from the study", "fit", "weighed.csv", "--study", "w.db", "--quiet", "--model", "w2.xml")
+    check("and the logarithms", "<expm1/>" in (WORK / "w2.xml").read_text(encoding="utf-8") and
+          "weights=w" in (WORK / "w2.xml").read_text(encoding="utf-8"))
+    rows[4][2] = -1
+    mistake("a negative weight", "weighed2.csv.*'w' of sample 's4' is -1", *tune(write("weighed2.csv", table(rows, header)), "--weights", "w", target="y"))
+    rows[4][2], rows[7][1] = 1, -1.5
+    mistake("a target without logarithm", "'y' of sample 's7' is -1.5", *tune(write("weighed3.csv", table(rows, header)), "--set", "target_transform=log1p", target="y"))
+    done("the first trial of cnn1d", "tune", "good.csv", "--target", "y", "--unit", "absorbance", "--space", "cnn1d", "--folds", 2, "--trials", 1,
+         "--set", "patience=5", "--quiet", out="1 trials; best is trial 0")
+    mistake("a schedule that is searched", "'schedule' is a parameter of the space 'cnn1d'", "tune", "good.csv", "--target", "y", "--unit",
+            "absorbance", "--space", "cnn1d", "--set", "schedule=cosine")
+    done("tune within a limit", *tune("weighed.csv", "--trials", 2, "--memory", "1.5M", target="y"))
+    mistake("a limit too low", "the limit is 1.00 KiB", *tune("weighed.csv", "--trials", 2, "--memory", "1k", target="y"))
+    mistake("a limit that is none", "--memory is '2X'", *tune("weighed.csv", "--memory", "2X", target="y"))
+    mistake("unknown weights", "'v'", *tune("weighed.csv", "--weights", "v", target="y"))
+
+
 def one_bad_spectrum():
     rows = good_rows(30)
     write("good.csv", table(rows))
@@ -253,6 +280,7 @@ def bad_inputs():
     mistake("one argument too many", "too many", *tune("ok.csv", "more.csv", target="y"))
     mistake("unknown setting", "patiense.*patience", *tune("ok.csv", "--set", "patiense=3", target="y"))
     mistake("a setting that is searched", "'epochs' is a parameter of the space 'small'", "tune", "ok.csv", "--target", "y", "--unit", "absorbance", "--set", "epochs=3")
+    mistake("a scaling that is searched", "'scale' is a parameter of the space 'small'", "tune", "ok.csv", "--target", "y", "--unit", "absorbance", "--set", "scale=band")
     mistake("unknown space", "'smal'.*small", *tune("ok.csv", "--space", "smal", target="y"))
     mistake("unknown space parameter", "convblocks|conv_blokcs", *tune("ok.csv", "--space", write("odd.xml", TINY.replace("conv_blocks", "conv_blokcs")), target="y"))
     uneven = table(rows, ["id", "y"] + [str(1000 + 2 * k + (k > 9)) for k in range(20)])
@@ -356,6 +384,7 @@ try:
     main_job()
     recipe()
     one_bad_spectrum()
+    weights_and_logarithms()
     bad_inputs()
     bad_files()
     full_disk()

@@ -341,7 +341,7 @@ static int32_t compare_all(work *w)
     note_outputs(w, TORCH_OUTPUT, w->out, c->predicted, "predicted");
     SPT__TRY(start_training(w));
     for (int64_t step = 0; step < c->steps; step++) {
-        SPT__TRY(spt_trainer_step(w->trainer, w->x, w->y, c->rows, &loss));
+        SPT__TRY(spt_trainer_step(w->trainer, w->x, w->y, NULL, c->rows, &loss));
         if (step > 0) continue;
         compare_gradients(w);
         note_loss(w, TORCH_OUTPUT, loss, c->first_loss, "loss");

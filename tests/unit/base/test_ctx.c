@@ -339,7 +339,8 @@ static int32_t use_everything(spt_ctx *ctx)
     spt__free(ctx, text);
     unlink(path);
     if (status < 0) return status;
-    return spt__parallel_events(ctx, 3, sizeof(int64_t), post_twice, ignore_event, NULL, &ctx->err);
+    return spt__parallel_events(ctx, 3, 0, sizeof(int64_t), post_twice, ignore_event, NULL,
+                                &ctx->err);
 }
 
 START_TEST(every_failing_allocation_is_told_and_nothing_leaks)

@@ -141,7 +141,8 @@ static show *play(int32_t threads, int64_t fail_task, int32_t stop_after, int32_
     s->fail_task = fail_task;
     s->stop_after = stop_after;
     s->stop_status = stop_status;
-    int32_t status = spt__parallel_events(ctx, TASKS, sizeof(message), perform, hear, s, &ctx->err);
+    int32_t status =
+        spt__parallel_events(ctx, TASKS, 0, sizeof(message), perform, hear, s, &ctx->err);
     ck_assert_int_eq(status, expected);
     ck_assert_int_eq(s->wrong_thread, 0);
     if (expected == SPT_EDIVERGED) {
@@ -210,8 +211,8 @@ START_TEST(runs_without_tasks_or_events_end)
 {
     for (int32_t threads = 1; threads <= 4; threads *= 4) {
         spt_ctx *ctx = with_threads(threads);
-        OK(ctx, spt__parallel_events(ctx, 0, 8, post_elsewhere, never, NULL, &ctx->err));
-        OK(ctx, spt__parallel_events(ctx, 4, 8, post_elsewhere, never, NULL, &ctx->err));
+        OK(ctx, spt__parallel_events(ctx, 0, 0, 8, post_elsewhere, never, NULL, &ctx->err));
+        OK(ctx, spt__parallel_events(ctx, 4, 0, 8, post_elsewhere, never, NULL, &ctx->err));
         spt_ctx_free(ctx);
     }
 }

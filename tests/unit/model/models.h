@@ -83,19 +83,26 @@ static inline spt_config *make_config(spt_ctx *ctx)
     return config;
 }
 
-/* A trained model of these. */
-static inline spt_model *make_model(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
-                                    double seed)
+/* A trained model of these, with a transform of the target. */
+static inline spt_model *make_model_of(spt_ctx *ctx, const spt_dataset *dataset,
+                                       const spt_prep *prep, double seed, const char *transform)
 {
     spt_config *config = make_config(ctx);
     spt_options *options = NULL;
     spt_model *model = NULL;
     OK(ctx, spt_fit_options_new(ctx, &options));
     OK(ctx, spt_options_set_number(options, "seed", seed));
+    OK(ctx, spt_options_set_text(options, "target_transform", transform));
     OK(ctx, spt_model_fit(ctx, dataset, prep, "fat", config, 0, options, NULL, NULL, NULL, &model));
     spt_options_free(options);
     spt_config_free(config);
     return model;
+}
+
+static inline spt_model *make_model(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *prep,
+                                    double seed)
+{
+    return make_model_of(ctx, dataset, prep, seed, "standardise");
 }
 
 /* The document; free() it. */

@@ -19,11 +19,12 @@ START_TEST(round_trip)
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
     spt_dataset *dataset = make_spectra(ctx, 60, 60);
     spt_prep *prep = make_recipe(ctx);
-    model = make_model(ctx, dataset, prep, 5);
+    model = make_model_of(ctx, dataset, prep, 5, _i ? "log1p" : "none");
     const char *odd = " <a & \"b\">\ttab\nline\r\n\xc3\xa4 '";
     OK(ctx, spt_model_with_note(ctx, model, "note", odd, &noted));
     int64_t size = 0, again = 0, n = 0;
     char *text = document(ctx, noted, &size);
+    ck_assert((strstr(text, "<expm1/>") != NULL) == (_i == 1));
     OK(ctx, spt_model_read_memory(ctx, text, size, "m", &back));
     char *second = document(ctx, back, &again);
     ck_assert_int_eq(size, again);
@@ -89,7 +90,12 @@ START_TEST(schema_holds)
     int64_t size = 0;
     char *text = small_document(&ctx, &model, &size);
     free(text);
-    const spt_model *both[] = {model, model};
+    spt_dataset *dataset = make_spectra(ctx, 20, 24);
+    spt_prep *prep = make_recipe(ctx);
+    spt_model *logarithms = make_model_of(ctx, dataset, prep, 1, "log1p");
+    spt_prep_free(prep);
+    spt_dataset_free(dataset);
+    const spt_model *both[] = {model, logarithms};
     OK(ctx, spt_model_ensemble(ctx, both, 2, &pair));
     text = document(ctx, pair, &size);
     xmlRelaxNGParserCtxtPtr source =
@@ -109,6 +115,7 @@ START_TEST(schema_holds)
     xmlRelaxNGFreeParserCtxt(source);
     free(text);
     spt_model_free(pair);
+    spt_model_free(logarithms);
     spt_model_free(model);
     spt_ctx_free(ctx);
 }
@@ -244,6 +251,8 @@ static const struct {
     {"<library version=", "<extra/><library version=", SPT_EFORMAT, "<extra>"},
     {"</training>", "</training", SPT_EFORMAT, ""},
     {"<training", "<training\x01", SPT_EFORMAT, ""},
+    {"</output>\n</member>", "<expm1 x=\"1\"/></output>\n</member>", SPT_EFORMAT, "expm1"},
+    {"</output>\n</member>", "<expm1/><expm1/></output>\n</member>", SPT_EFORMAT, "expm1"},
     {"<training",
      "<tr\xff"
      "aining",
@@ -368,7 +377,7 @@ START_TEST(large)
     OK(ctx, spt_network_add_activation(network, SPT_ACTIVATION_RELU));
     OK(ctx, spt_network_finish(network, 3));
     OK(ctx, spt_model_assemble(ctx, dataset, NULL, SPT_CHANNEL_A, NULL, network, "fat", NULL, NULL,
-                               &model));
+                               SPT_TRANSFORM_NONE, &model));
     spt_network_free(network);
     int64_t size = 0, n = 0;
     char *text = document(ctx, model, &size);
@@ -392,5 +401,7 @@ START_TEST(large)
 }
 END_TEST
 
-TEST_MAIN("model_document", round_trip, schema_holds, damage_is_noticed, hostile_content,
-          random_content, hostile_values, large)
+SUITE_MAIN("model_document", tcase_add_loop_test(tcase, round_trip, 0, 2);
+           tcase_add_test(tcase, schema_holds); tcase_add_test(tcase, damage_is_noticed);
+           tcase_add_test(tcase, hostile_content); tcase_add_test(tcase, random_content);
+           tcase_add_test(tcase, hostile_values); tcase_add_test(tcase, large);)

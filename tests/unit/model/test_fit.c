@@ -54,12 +54,10 @@ static problem *make_problem(uint64_t seed, bool noise)
                             .train = q->train,
                             .n_train = N - HELD,
                             .watch = SPT__WATCH_INNER,
-                            .watch_share = 0.1,
-                            .scale = SPT_SCALE_BAND,
-                            .scale_target = true,
                             .stream = {.seed = seed}};
     OK(q->ctx, spt__fit_network(q->ctx, q->config, P, q->job.mask, 1, &q->network));
-    OK(q->ctx, spt__fit_training(q->ctx, NULL, q->config, 0, &q->job.training));
+    OK(q->ctx, spt__fit_settings_init(q->ctx, NULL, q->config, 0, &q->job.settings));
+    q->job.settings.scale = SPT_SCALE_BAND;
     q->job.network = q->network;
     return q;
 }
@@ -107,7 +105,8 @@ START_TEST(learns)
     OK(q->ctx, spt_config_set_number(q->config, "fc_blocks", 0));
     OK(q->ctx, spt_config_set_number(q->config, "epochs", 500));
     OK(q->ctx, spt__fit_network(q->ctx, q->config, P, q->job.mask, 1, &q->network));
-    OK(q->ctx, spt__fit_training(q->ctx, NULL, q->config, 0, &q->job.training));
+    OK(q->ctx, spt__fit_settings_init(q->ctx, NULL, q->config, 0, &q->job.settings));
+    q->job.settings.scale = SPT_SCALE_BAND;
     q->job.network = q->network;
     ck_assert_msg(spt__fit_run(&q->job, &result, &e) == SPT_OK, "%s", e.text);
     ck_assert_int_eq(result.n_watched, 9);
@@ -116,7 +115,7 @@ START_TEST(learns)
     ck_assert_int_eq(result.member->c, 1);
     spt__fit_release(&result);
     /* Without scaling of inputs of 1e-4 nothing is learned: the scaler works. */
-    q->job.scale = SPT_SCALE_NONE;
+    q->job.settings.scale = SPT_SCALE_NONE;
     ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_OK);
     ck_assert_ptr_null(result.member->scaler);
     ck_assert_double_gt(held_rmse(q, &result), 4.0);
@@ -192,41 +191,134 @@ static int32_t remember(const spt_epoch *epoch, void *user)
     return SPT_OK;
 }
 
+/* The loss of the held rows, in the target's unit. `sd`: of the training rows' targets. */
+static double held_loss(const problem *q, const spt__fit_result *result, int loss, double sd)
+{
+    double values[HELD], sum = 0, weights = 0;
+    spt__err e = {0};
+    ck_assert_int_eq(spt__fit_predict(result, q->x, q->job.x_mask, q->held, HELD, values, &e),
+                     SPT_OK);
+    for (int i = 0; i < HELD; i++) {
+        double d = fabs(values[i] - q->y[i]), w = q->job.weights ? (double)q->job.weights[i] : 1;
+        double huber = d <= sd ? 0.5 * d * d : sd * (d - 0.5 * sd); /* delta is 1 s.d. */
+        sum += w * (loss == 0 ? d * d : loss == 1 ? d : huber);
+        weights += w;
+    }
+    return sum / weights;
+}
+
+static double training_sd(const problem *q)
+{
+    double sum = 0, squares = 0;
+    for (int i = HELD; i < N; i++)
+        sum += q->y[i] / (N - HELD);
+    for (int i = HELD; i < N; i++)
+        squares += pow(q->y[i] - sum, 2) / (N - HELD - 1);
+    return sqrt(squares);
+}
+
+/* For every loss, transform, with and without weights. */
 START_TEST(losses_have_the_unit)
 {
     static const char *const losses[] = {"mse", "mae", "huber"};
-    for (int k = 0; k < 3; k++) {
-        problem *q = make_problem(6, false);
-        spt_options *options = NULL;
-        OK(q->ctx, spt_training_options_new(q->ctx, &options));
-        OK(q->ctx, spt_options_set_text(options, "loss", losses[k]));
-        OK(q->ctx, spt__fit_training(q->ctx, options, q->config, 0, &q->job.training));
-        ck_assert_int_eq(q->job.training.epochs, 60); /* of the configuration */
-        q->job.watch = SPT__WATCH_GIVEN;
-        q->job.watched = q->held;
-        q->job.n_watched = HELD;
-        spt_epoch best = {0};
-        q->job.fn = remember;
-        q->job.user = &best;
-        spt__fit_result result;
-        spt__err e = {0};
-        ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_OK);
-        double values[HELD], sum = 0, sd = result.member->target_sd[0];
-        ck_assert_int_eq(spt__fit_predict(&result, q->x, q->job.x_mask, q->held, HELD, values, &e),
-                         SPT_OK);
-        for (int i = 0; i < HELD; i++) {
-            double d = fabs(values[i] - q->y[i]);
-            double huber = d <= sd ? 0.5 * d * d : sd * (d - 0.5 * sd); /* delta is 1 s.d. */
-            sum += k == 0 ? d * d : k == 1 ? d : huber;
-        }
-        RELATIVE(result.report.watched, sum / HELD, 1e-4);
-        RELATIVE(best.watched, result.report.watched, 1e-12);
-        RELATIVE(best.loss, result.report.loss, 1e-12);
-        ck_assert_int_eq(best.epoch, result.report.best);
-        spt__fit_release(&result);
-        spt_options_free(options);
-        free_problem(q);
-    }
+    static const char *const transforms[] = {"none", "standardise", "log1p"};
+    const int k = _i % 3, transform = _i / 3 % 3;
+    problem *q = make_problem(6, false);
+    spt_options *options = NULL;
+    float weights[N];
+    for (int i = 0; i < N; i++)
+        weights[i] = 0.25F * (float)(i % 5);
+    OK(q->ctx, spt_fit_options_new(q->ctx, &options));
+    OK(q->ctx, spt_options_set_text(options, "loss", losses[k]));
+    OK(q->ctx, spt_options_set_text(options, "target_transform", transforms[transform]));
+    OK(q->ctx, spt__fit_settings_init(q->ctx, options, q->config, 0, &q->job.settings));
+    ck_assert_int_eq(q->job.settings.training.epochs, 60); /* of the configuration */
+    ck_assert_int_eq((int)q->job.settings.target, transform);
+    q->job.watch = SPT__WATCH_GIVEN;
+    q->job.watched = q->held;
+    q->job.n_watched = HELD;
+    if (_i >= 9) q->job.weights = weights;
+    spt_epoch best = {0};
+    q->job.fn = remember;
+    q->job.user = &best;
+    spt__fit_result result;
+    spt__err e = {0};
+    ck_assert_msg(spt__fit_run(&q->job, &result, &e) == SPT_OK, "%s", e.text);
+    double sd = transform == 0 ? 1 : training_sd(q);
+    RELATIVE(result.report.watched, held_loss(q, &result, k, sd), 2e-4);
+    RELATIVE(best.watched, result.report.watched, 1e-12);
+    RELATIVE(best.loss, result.report.loss, 1e-12);
+    ck_assert_int_eq(best.epoch, result.report.best);
+    ck_assert_double_gt(best.loss, 0);
+    spt__fit_release(&result);
+    spt_options_free(options);
+    free_problem(q);
+}
+END_TEST
+
+/* Trained on logarithms: what the network was shown, and the way back. */
+START_TEST(logarithms)
+{
+    problem *q = make_problem(8, false);
+    spt__fit_result result;
+    spt__err e = {0};
+    double sum = 0, value = 0, first = 0;
+    const double mean = 0.25, sd = 2;
+    q->job.settings.target = SPT__TARGET_LOG1P;
+    for (int i = 0; i < N; i++)
+        q->y[i] = i == 60 ? -0.999 : exp(0.1 * q->y[i]) - 1;
+    ck_assert_msg(spt__fit_run(&q->job, &result, &e) == SPT_OK, "%s", e.text);
+    for (int i = HELD; i < N; i++)
+        sum += log(1 + q->y[i]) / (N - HELD);
+    RELATIVE(result.member->target_mean[0], sum, 1e-12);
+    ck_assert_int_eq(result.member->transform, SPT_TRANSFORM_LOG1P);
+    /* The same network read as one of values and as one of logarithms. */
+    ck_assert_int_eq(spt__fit_predict(&result, q->x, q->job.x_mask, q->held, 1, &value, &e),
+                     SPT_OK);
+    result.member->transform = SPT_TRANSFORM_NONE;
+    ck_assert_int_eq(spt__fit_predict(&result, q->x, q->job.x_mask, q->held, 1, &first, &e),
+                     SPT_OK);
+    ck_assert(value == expm1(first));
+    spt__member *none = NULL;
+    spt_network *copy = NULL;
+    ck_assert_int_eq(spt__network_clone(result.member->network, &copy, &e), SPT_OK);
+    ck_assert_int_eq(spt__member_new(q->ctx, SPT_CHANNEL_A, copy, NULL,
+                                     &(spt__output){&mean, &sd, 7}, &none, &e),
+                     SPT_EINVAL);
+    ck_assert_msg(strstr(e.text, "transform is 7") != NULL, "%s", e.text);
+    spt__fit_release(&result);
+    q->y[60] = -1;
+    ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_EDATA);
+    ck_assert_msg(strstr(e.text, "row 61 is -1; target_transform log1p") != NULL, "%s", e.text);
+    free_problem(q);
+}
+END_TEST
+
+/* Weights reach the steps and the rows that are watched; only their relations count. */
+START_TEST(weights_train)
+{
+    problem *q = make_problem(9, false);
+    spt__fit_result plain, even, odd;
+    spt__err e = {0};
+    float weights[N];
+    ck_assert_int_eq(spt__fit_run(&q->job, &plain, &e), SPT_OK);
+    q->job.weights = weights;
+    for (int i = 0; i < N; i++)
+        weights[i] = i < HELD ? NAN : 2; /* rows that do not train may hold anything */
+    ck_assert_int_eq(spt__fit_run(&q->job, &even, &e), SPT_OK);
+    ck_assert(same_result(&plain, &even));
+    ck_assert(plain.report.watched == even.report.watched);
+    weights[77] = weights[78] = 3; /* not both are watched */
+    ck_assert_int_eq(spt__fit_run(&q->job, &odd, &e), SPT_OK);
+    ck_assert(!same_result(&plain, &odd));
+    spt__fit_release(&plain);
+    spt__fit_release(&even);
+    spt__fit_release(&odd);
+    for (int i = 0; i < N; i++)
+        weights[i] = 0;
+    ck_assert_int_eq(spt__fit_run(&q->job, &odd, &e), SPT_EINVAL);
+    ck_assert_msg(strstr(e.text, "all 81 training rows are 0") != NULL, "%s", e.text);
+    free_problem(q);
 }
 END_TEST
 
@@ -268,7 +360,7 @@ START_TEST(watched_rows)
     ck_assert_int_eq(spt__fit_choose_watched(&q->job, mark, &n, &e), SPT_EDATA);
     /* Two rows: one of them; a share near 1 leaves one to train. */
     q->job.n_train = 2;
-    q->job.watch_share = 0.9;
+    q->job.settings.watch_share = 0.9;
     ck_assert_int_eq(spt__fit_choose_watched(&q->job, mark, &n, &e), SPT_OK);
     ck_assert_int_eq(n, 1);
     free_problem(q);
@@ -333,7 +425,7 @@ START_TEST(noise_is_not_learned)
             }
             q->job.n_train = n_train;
             q->job.stream.fold = fold;
-            q->job.training.epochs = 60;
+            q->job.settings.training.epochs = 60;
             spt__fit_result result;
             spt__err e = {0};
             double values[N];
@@ -381,20 +473,25 @@ START_TEST(stops_and_failures)
     spt_ctx_clear_stop(q->ctx);
     /* A fixed number of epochs: all rows train, none is watched. */
     q->job.watch = SPT__WATCH_NONE;
-    OK(q->ctx, spt__fit_training(q->ctx, NULL, q->config, 7, &q->job.training));
+    OK(q->ctx, spt__fit_settings_init(q->ctx, NULL, q->config, 7, &q->job.settings));
+    ck_assert_int_eq(q->job.settings.training.schedule_epochs, 60); /* the rates of the 60 */
     ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_OK);
     ck_assert(result.report.epochs == 7 && result.report.best == 7 && result.n_watched == 0);
     ck_assert(isnan(result.report.watched));
     spt__fit_release(&result);
     /* A learning rate that no network survives. */
-    q->job.training.learning_rate = 1e12;
-    q->job.training.optimizer = SPT__SGD;
+    q->job.settings.training.learning_rate = 1e12;
+    q->job.settings.training.optimizer = SPT__SGD;
     ck_assert_int_eq(spt__fit_run(&q->job, &result, &e), SPT_EDIVERGED);
     ck_assert_ptr_null(result.member);
     free_problem(q);
 }
 END_TEST
 
-TEST_MAIN("model_fit", learns, held_rows_have_no_part, given_rows_do_not_scale,
-          losses_have_the_unit, watched_rows, threads_do_not_matter, noise_is_not_learned,
-          stops_and_failures)
+SUITE_MAIN("model_fit", tcase_add_test(tcase, learns);
+           tcase_add_test(tcase, held_rows_have_no_part);
+           tcase_add_test(tcase, given_rows_do_not_scale);
+           tcase_add_loop_test(tcase, losses_have_the_unit, 0, 18);
+           tcase_add_test(tcase, logarithms); tcase_add_test(tcase, weights_train);
+           tcase_add_test(tcase, watched_rows); tcase_add_test(tcase, threads_do_not_matter);
+           tcase_add_test(tcase, noise_is_not_learned); tcase_add_test(tcase, stops_and_failures);)

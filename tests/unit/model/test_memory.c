@@ -75,7 +75,7 @@ static int32_t assemble(bench *b)
 {
     spt_model *model = NULL;
     int32_t status = spt_model_assemble(b->ctx, b->dataset, b->prep, SPT_CHANNEL_A, NULL,
-                                        b->network, "fat", NULL, NULL, &model);
+                                        b->network, "fat", NULL, NULL, SPT_TRANSFORM_NONE, &model);
     return drop(status, model);
 }
 

@@ -183,34 +183,40 @@ START_TEST(assembled)
     OK(ctx, spt_network_new(ctx, 27, 1, 1, &network));
     OK(ctx, spt_network_add_dense(network, 3));
     FAILS(ctx, SPT_EINVAL, "no weights",
-          spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "fat", NULL, NULL, &model));
+          spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "fat", NULL, NULL,
+                             SPT_TRANSFORM_NONE, &model));
     OK(ctx, spt_network_finish(network, 1));
     FAILS(ctx, SPT_EINVAL, "60",
-          spt_model_assemble(ctx, b.dataset, NULL, 2, NULL, network, "fat", NULL, NULL, &model));
+          spt_model_assemble(ctx, b.dataset, NULL, 2, NULL, network, "fat", NULL, NULL,
+                             SPT_TRANSFORM_NONE, &model));
     FAILS(ctx, SPT_EINVAL, "2 channels, the network reads 1",
-          spt_model_assemble(ctx, b.dataset, b.prep, 3, NULL, network, "fat", NULL, NULL, &model));
+          spt_model_assemble(ctx, b.dataset, b.prep, 3, NULL, network, "fat", NULL, NULL,
+                             SPT_TRANSFORM_NONE, &model));
     FAILS(ctx, SPT_EINVAL, "mask is 0",
-          spt_model_assemble(ctx, b.dataset, b.prep, 0, NULL, network, "fat", NULL, NULL, &model));
+          spt_model_assemble(ctx, b.dataset, b.prep, 0, NULL, network, "fat", NULL, NULL,
+                             SPT_TRANSFORM_NONE, &model));
     const double zero = 0, one = 1, wide[54] = {0};
     FAILS(ctx, SPT_EINVAL, "s.d. 0",
-          spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "fat", &one, &zero, &model));
+          spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "fat", &one, &zero,
+                             SPT_TRANSFORM_NONE, &model));
     FAILS(ctx, SPT_EINVAL, "name of the target",
-          spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "", NULL, NULL, &model));
-    FAILS(
-        ctx, SPT_EINVAL, "name of the target",
-        spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "f\x01", NULL, NULL, &model));
+          spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "", NULL, NULL,
+                             SPT_TRANSFORM_NONE, &model));
+    FAILS(ctx, SPT_EINVAL, "name of the target",
+          spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "f\x01", NULL, NULL,
+                             SPT_TRANSFORM_NONE, &model));
     spt_scaler *scaler = NULL;
     double sd[54];
     for (int i = 0; i < 54; i++)
         sd[i] = 1;
     OK(ctx, spt_scaler_new(ctx, 54, 1, SPT_SCALE_BAND, wide, sd, &scaler));
-    FAILS(
-        ctx, SPT_EINVAL, "54 bands",
-        spt_model_assemble(ctx, b.dataset, b.prep, 2, scaler, network, "fat", NULL, NULL, &model));
+    FAILS(ctx, SPT_EINVAL, "54 bands",
+          spt_model_assemble(ctx, b.dataset, b.prep, 2, scaler, network, "fat", NULL, NULL,
+                             SPT_TRANSFORM_NONE, &model));
     spt_scaler_free(scaler);
     /* It works, keeps a copy of the network, and knows nothing of a target without column. */
-    OK(ctx,
-       spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "water", NULL, NULL, &model));
+    OK(ctx, spt_model_assemble(ctx, b.dataset, b.prep, 2, NULL, network, "water", NULL, NULL,
+                               SPT_TRANSFORM_NONE, &model));
     int64_t n = 0, size = 0;
     double *before = predictions(ctx, model, b.dataset, &n);
     float weights[81] = {0};

@@ -98,13 +98,15 @@ START_TEST(batch_and_cross_validation)
     OK(b.ctx, spt_network_finish(network, 9));
     double mean[] = {4, 5}, sd[] = {2, 3};
     OK(b.ctx, spt_model_assemble(b.ctx, b.dataset, b.prep, mask, scaler, network, "fat", mean, sd,
-                                 &model));
+                                 SPT_TRANSFORM_NONE, &model));
     int64_t n = 0;
     double *values = predictions(b.ctx, model, b.dataset, &n), out[140];
     ck_assert_int_eq(n, 140);
     spt__err e = {0};
     spt__fit_result result = {0};
-    ck_assert_int_eq(spt__member_new(b.ctx, mask, network, scaler, mean, sd, &result.member, &e),
+    ck_assert_int_eq(spt__member_new(b.ctx, mask, network, scaler,
+                                     &(spt__output){mean, sd, SPT_TRANSFORM_NONE}, &result.member,
+                                     &e),
                      SPT_OK); /* takes network and scaler */
     ck_assert_int_eq(spt__fit_predict(&result, x, mask, NULL, 70, out, &e), SPT_OK);
     ck_assert(!memcmp(values, out, sizeof out));

@@ -1,87 +1,8 @@
 /* The training loop: what is visited, what is kept, when it ends, and that nothing else matters. */
-#include "testing.h"
+#include "counting.h"
+#include "fits.h"
 
-#include "reference.h"
-#include "base/rng.h"
 #include "base/threads.h"
-#include "nn/training.h"
-
-enum { BANDS = 24, CHANNELS = 2, SIZE = BANDS * CHANNELS, ROWS = 70 };
-
-static const layer_spec paper[] = {CONV(6, 5, 1, SPT_PADDING_SAME),
-                                   NORM,
-                                   ACT(SPT_ACTIVATION_RELU),
-                                   POOL(SPT_POOL_MAX, 2, 2, SPT_PADDING_VALID),
-                                   DROP(0.1),
-                                   DENSE(8),
-                                   NORM,
-                                   ACT(SPT_ACTIVATION_SWISH),
-                                   DROP(0.1),
-                                   {0}};
-static const layer_spec plain[] = {CONV(6, 5, 1, SPT_PADDING_SAME),
-                                   ACT(SPT_ACTIVATION_RELU),
-                                   DENSE(8),
-                                   ACT(SPT_ACTIVATION_ELU),
-                                   {0}};
-static const layer_spec linear[] = {{0}};
-
-static spt_ctx *ctx;
-static spt_options *options;
-static float x[ROWS * SIZE], y[ROWS];
-static int64_t rows[ROWS];
-
-/* A smooth function of two bands, without noise. */
-static void set_up(void)
-{
-    ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
-    OK(ctx, spt_training_options_new(ctx, &options));
-    spt__rng r;
-    spt__rng_init(&r, 3, SPT__RNG_TEST, 0, 0);
-    for (int i = 0; i < ROWS * SIZE; i++)
-        x[i] = (float)spt__rng_normal(&r);
-    for (int i = 0; i < ROWS; i++) {
-        y[i] = x[i * SIZE + 6] - 0.5F * x[i * SIZE + 21] + 0.2F * x[i * SIZE + 6] * x[i * SIZE + 7];
-        rows[i] = i;
-    }
-}
-
-static void tear_down(void)
-{
-    spt_options_free(options);
-    spt_ctx_free(ctx);
-}
-
-static spt_network *built(const layer_spec *layers)
-{
-    spt_network *network;
-    OK(ctx, spt_network_new(ctx, BANDS, CHANNELS, 1, &network));
-    OK(ctx, add_layers(network, layers));
-    OK(ctx, spt_network_finish(network, 11));
-    return network;
-}
-
-static void knob(const char *name, double value)
-{
-    OK(ctx, spt_options_set_number(options, name, value));
-}
-
-static int32_t fit(spt_network *network, int64_t n_train, int64_t n_watch, spt_epoch_fn fn,
-                   void *user, spt_training_report *report)
-{
-    spt_record_init(report, sizeof *report);
-    return spt_network_fit(network, x, y, rows, n_train, rows + n_train, n_watch, options, fn, user,
-                           report);
-}
-
-static double watched_loss(spt_network *network, int64_t first, int64_t n)
-{
-    float out[ROWS];
-    OK(ctx, spt_network_predict(network, x + first * SIZE, n, out));
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++)
-        sum += pow((double)out[i] - (double)y[first + i], 2.0);
-    return sum / (double)n;
-}
 
 /* ---- learning -------------------------------------------------------------------------------- */
 
@@ -206,15 +127,15 @@ START_TEST(a_hosts_loop_is_the_same_training)
     OK(ctx, spt_trainer_new(b, options, &trainer));
     double loss = 0.0;
     for (int step = 0; step < 6; step++)
-        OK(ctx, spt_trainer_step(trainer, x, y, ROWS, &loss));
+        OK(ctx, spt_trainer_step(trainer, x, y, NULL, ROWS, &loss));
     RELATIVE(loss, report.loss, 1e-5);
     /* The rows' order differs, so the last bits do. */
     for (int64_t i = 0; i < a->n_values; i++)
         NEAR(a->values[i], b->values[i], 1e-4);
-    FAILS(ctx, SPT_EINVAL, "a step on 0 rows", spt_trainer_step(trainer, x, y, 0, NULL));
+    FAILS(ctx, SPT_EINVAL, "a step on 0 rows", spt_trainer_step(trainer, x, y, NULL, 0, NULL));
     /* The trainer keeps its network. */
     spt_network_free(b);
-    OK(ctx, spt_trainer_step(trainer, x, y, ROWS / 2, NULL));
+    OK(ctx, spt_trainer_step(trainer, x, y, NULL, ROWS / 2, NULL));
     spt_trainer_free(trainer);
     spt_trainer_free(NULL);
     spt_network_free(a);
@@ -355,7 +276,7 @@ START_TEST(bad_rows_are_refused)
     report.struct_size = 0;
     y[2] = 0;
     FAILS(ctx, SPT_EINVAL, "struct_size",
-          spt_network_fit(network, x, y, rows, 9, NULL, 0, NULL, NULL, NULL, &report));
+          spt_network_fit(network, x, y, NULL, rows, 9, NULL, 0, NULL, NULL, NULL, &report));
     spt_network_free(network);
 }
 END_TEST
@@ -448,53 +369,6 @@ END_TEST
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-typedef struct counter {
-    int64_t calls, live, peak, fail_at;
-} counter;
-
-static void *count_alloc(size_t size, void *user)
-{
-    counter *c = user;
-    if (++c->calls == c->fail_at) return NULL;
-    size_t *block = malloc(size + 64);
-    if (!block) return NULL;
-    *block = size;
-    c->live += (int64_t)size;
-    if (c->live > c->peak) c->peak = c->live;
-    return (char *)block + 64;
-}
-
-static void count_free(void *pointer, void *user)
-{
-    if (!pointer) return;
-    size_t *block = (size_t *)(void *)((char *)pointer - 64);
-    ((counter *)user)->live -= (int64_t)*block;
-    free(block);
-}
-
-static void *count_realloc(void *pointer, size_t size, void *user)
-{
-    void *more = count_alloc(size, user);
-    if (!more || !pointer) return more;
-    size_t *old = (size_t *)(void *)((char *)pointer - 64);
-    memcpy(more, pointer, *old < size ? *old : size);
-    count_free(pointer, user);
-    return more;
-}
-
-static spt_ctx *counting_ctx(counter *c)
-{
-    spt_allocator a;
-    spt_record_init(&a, sizeof a);
-    a.alloc = count_alloc;
-    a.realloc = count_realloc;
-    a.free = count_free;
-    a.user = c;
-    spt_ctx *made = NULL;
-    spt_ctx_new(&a, &made);
-    return made;
-}
-
 static int32_t build_and_fit(spt_ctx *c, int epochs, spt_network **out)
 {
     spt_options *o = NULL;
@@ -505,7 +379,7 @@ static int32_t build_and_fit(spt_ctx *c, int epochs, spt_network **out)
     if (status == SPT_OK) status = add_layers(network, paper);
     if (status == SPT_OK) status = spt_network_finish(network, 1);
     if (status == SPT_OK)
-        status = spt_network_fit(network, x, y, rows, 40, rows + 40, 30, o, NULL, NULL, NULL);
+        status = spt_network_fit(network, x, y, NULL, rows, 40, rows + 40, 30, o, NULL, NULL, NULL);
     spt_options_free(o);
     *out = network;
     return status;
@@ -524,7 +398,7 @@ START_TEST(memory_is_planned_before_the_loop)
         c.peak = c.live;
         int64_t base = c.live;
         OK(counting,
-           spt_network_fit(network, x, y, rows, 40, rows + 40, 30, NULL, NULL, NULL, NULL));
+           spt_network_fit(network, x, y, NULL, rows, 40, rows + 40, 30, NULL, NULL, NULL, NULL));
         double taken = (double)(c.peak - base);
         ck_assert_msg(taken <= (double)told && taken > 0.98 * (double)told, "took %g, told %g",
                       taken, (double)told);
@@ -533,6 +407,52 @@ START_TEST(memory_is_planned_before_the_loop)
         ck_assert_int_eq(c.live, 0);
     }
     ck_assert_int_eq(calls[0], calls[1]);
+}
+END_TEST
+
+/* What it will need is told, and refused beyond the limit; the batch offered does fit. */
+START_TEST(memory_has_a_limit)
+{
+    spt_network *network = built(paper), *large;
+    knob("batch_size", 64);
+    knob("epochs", 1);
+    int64_t needs = spt_network_fit_memory(network, options, 60, 10);
+    ck_assert_int_eq(needs, spt__network_memory(network, 64, 60, 10));
+    ck_assert(spt_network_fit_memory(network, NULL, 60, 10) < needs); /* batches of 32 */
+    spt_training_report report;
+    ck_assert_int_eq(spt_ctx_memory_limit(ctx), 0);
+    OK(ctx, spt_ctx_set_memory_limit(ctx, needs));
+    ck_assert_int_eq(spt_ctx_memory_limit(ctx), needs);
+    OK(ctx, fit(network, 60, 10, NULL, NULL, &report));
+    OK(ctx, spt_ctx_set_memory_limit(ctx, needs - 1));
+    FAILS(ctx, SPT_ELIMIT, "training needs ", fit(network, 60, 10, NULL, NULL, &report));
+    const char *help = strstr(spt_ctx_last_error(ctx), "batch_size ");
+    ck_assert_ptr_nonnull(strstr(spt_ctx_last_error(ctx), " KiB of memory, the limit is "));
+    ck_assert_ptr_nonnull(help);
+    double offered = strtod(help + strlen("batch_size "), NULL);
+    ck_assert(offered >= 16 && offered < 60);
+    knob("batch_size", offered + 1);
+    FAILS(ctx, SPT_ELIMIT, "would fit", fit(network, 60, 10, NULL, NULL, &report));
+    knob("batch_size", offered);
+    OK(ctx, fit(network, 60, 10, NULL, NULL, &report));
+    OK(ctx, spt_ctx_set_memory_limit(ctx, 5000));
+    FAILS(ctx, SPT_ELIMIT, "the limit is 4.88 KiB; a smaller network would help",
+          fit(network, 60, 10, NULL, NULL, &report));
+    /* A network alone may be too large. */
+    OK(ctx, spt_network_new(ctx, BANDS, CHANNELS, 1, &large));
+    OK(ctx, spt_network_add_dense(large, 1000));
+    FAILS(ctx, SPT_EINVAL, "no weights yet", (int32_t)spt_network_fit_memory(large, NULL, 10, 0));
+    FAILS(ctx, SPT_ELIMIT, "the weights of the network need 195 KiB of memory",
+          spt_network_finish(large, 1));
+    OK(ctx, spt_ctx_set_memory_limit(ctx, 0));
+    OK(ctx, spt_network_finish(large, 1));
+    FAILS(ctx, SPT_EINVAL, "0 training", (int32_t)spt_network_fit_memory(large, NULL, 0, 0));
+    FAILS(ctx, SPT_EINVAL, "-1 bytes", spt_ctx_set_memory_limit(ctx, -1));
+    ck_assert_int_eq(spt_ctx_memory_limit(NULL), SPT_EINVAL);
+    ck_assert_int_eq(spt_ctx_set_memory_limit(NULL, 1), SPT_EINVAL);
+    ck_assert_int_eq(spt_network_fit_memory(NULL, NULL, 1, 0), SPT_EINVAL);
+    spt_network_free(network);
+    spt_network_free(large);
 }
 END_TEST
 
@@ -576,6 +496,7 @@ int main(void)
     tcase_add_test(tcase, dropout_masks_are_even_and_new_each_time);
     tcase_add_test(tcase, the_same_seed_gives_the_same_bits_on_any_thread);
     tcase_add_test(tcase, memory_is_planned_before_the_loop);
+    tcase_add_test(tcase, memory_has_a_limit);
     tcase_add_test(tcase, every_failed_allocation_is_reported_and_nothing_leaks);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

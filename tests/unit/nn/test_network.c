@@ -104,7 +104,7 @@ START_TEST(bad_calls_are_refused)
     FAILS(ctx, SPT_EINVAL, "spt_network_finish()", spt_network_predict(network, x, 1, y));
     FAILS(ctx, SPT_EINVAL, "spt_network_finish()", spt_network_get(network, 0, x));
     FAILS(ctx, SPT_EINVAL, "spt_network_finish()",
-          spt_network_fit(network, x, y, &row, 1, NULL, 0, NULL, NULL, NULL, NULL));
+          spt_network_fit(network, x, y, NULL, &row, 1, NULL, 0, NULL, NULL, NULL, NULL));
     OK(ctx, spt_network_finish(network, 1));
     FAILS(ctx, SPT_EBUSY, "already finished", spt_network_finish(network, 1));
     FAILS(ctx, SPT_EBUSY, "conv: the network is finished",

@@ -23,17 +23,19 @@ START_TEST(losses_are_in_closed_form)
     const float output[4] = {1.5F, -1, 4, 5}, target[4] = {1, 1, 4, 2};
     float g[4];
     spt__training t = {.loss = SPT__LOSS_MSE, .huber_delta = 1.5};
-    NEAR(spt__loss_sum(&t, output, target, 4, 0.25F, g), 0.25 + 4 + 0 + 9, 1e-12);
+    NEAR(spt__loss_sum(&t, &(spt__outcome){output, target, NULL, 4, 1}, 0.25, g), 0.25 + 4 + 0 + 9,
+         1e-12);
     const double mse[4] = {0.25, -1, 0, 1.5}; /* 2 error / 4 */
     for (int i = 0; i < 4; i++)
         NEAR(g[i], mse[i], 1e-7);
     t.loss = SPT__LOSS_MAE;
-    NEAR(spt__loss_sum(&t, output, target, 4, 0.25F, g), 5.5, 1e-12);
+    NEAR(spt__loss_sum(&t, &(spt__outcome){output, target, NULL, 4, 1}, 0.25, g), 5.5, 1e-12);
     const double mae[4] = {0.25, -0.25, 0, 0.25};
     for (int i = 0; i < 4; i++)
         NEAR(g[i], mae[i], 1e-7);
     t.loss = SPT__LOSS_HUBER; /* 0.125 + 1.5 (2 - 0.75) + 0 + 1.5 (3 - 0.75) */
-    NEAR(spt__loss_sum(&t, output, target, 4, 0.25F, g), 0.125 + 1.875 + 3.375, 1e-12);
+    NEAR(spt__loss_sum(&t, &(spt__outcome){output, target, NULL, 4, 1}, 0.25, g),
+         0.125 + 1.875 + 3.375, 1e-12);
     const double huber[4] = {0.125, -0.375, 0, 0.375};
     for (int i = 0; i < 4; i++)
         NEAR(g[i], huber[i], 1e-7);
@@ -46,7 +48,7 @@ START_TEST(a_loss_without_number_stays_one)
     float g[1];
     for (int loss = SPT__LOSS_MSE; loss <= SPT__LOSS_HUBER; loss++) {
         spt__training t = {.loss = (spt__loss)loss, .huber_delta = 1};
-        ck_assert(isnan(spt__loss_sum(&t, bad, zero, 1, 1.0F, g)));
+        ck_assert(isnan(spt__loss_sum(&t, &(spt__outcome){bad, zero, NULL, 1, 1}, 1.0, g)));
     }
 }
 END_TEST
@@ -127,7 +129,7 @@ START_TEST(five_steps_follow_the_formula)
             g[i] = (float)cos(step * 1.7 + i) * (i == 2 ? 1e-2F : 1.0F);
             reference_step(t, step, (double)g[i], &rw[i], &ra[i], &rb[i]);
         }
-        spt__optimizer_step(t, step, N, w, g, a, b);
+        spt__optimizer_step(t, &(spt__step){step, t->learning_rate, 1.0F}, N, w, g, a, b);
         for (int i = 0; i < N; i++)
             RELATIVE(w[i], rw[i], 2e-6);
     }
@@ -199,7 +201,7 @@ START_TEST(other_options_are_refused)
     float x[2] = {0}, y[1] = {0};
     int64_t row = 0;
     FAILS(ctx, SPT_EINVAL, "spt_training_options_new()",
-          spt_network_fit(network, x, y, &row, 1, NULL, 0, options, NULL, NULL, NULL));
+          spt_network_fit(network, x, y, NULL, &row, 1, NULL, 0, options, NULL, NULL, NULL));
     spt_options_free(options);
     spt_network_free(network);
 }

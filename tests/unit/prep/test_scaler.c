@@ -72,6 +72,34 @@ START_TEST(per_channel)
 }
 END_TEST
 
+/* Means of bands, the s.d. of whole channels. */
+START_TEST(centred)
+{
+    spt_ctx *ctx;
+    spt_scaler *bands, *channels, *s;
+    float x[ROWS * P * C];
+    const int64_t rows[4] = {3, 0, 2, 1};
+    ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
+    example(x);
+    OK(ctx, spt_scaler_fit(ctx, x, ROWS, P, C, rows, 4, SPT_SCALE_BAND, &bands));
+    OK(ctx, spt_scaler_fit(ctx, x, ROWS, P, C, rows, 4, SPT_SCALE_CHANNEL, &channels));
+    OK(ctx, spt_scaler_fit(ctx, x, ROWS, P, C, rows, 4, SPT_SCALE_CENTRE, &s));
+    ck_assert_int_eq(spt__scaler_values(s), P * C);
+    for (int k = 0; k < P * C; k++) {
+        ck_assert(spt__scaler_mean(s)[k] == spt__scaler_mean(bands)[k]);
+        RELATIVE(spt__scaler_sd(s)[k], spt__scaler_sd(channels)[k % C], 1e-14);
+    }
+    /* 49 in each of three bands; means of 3.5, 13.5, 23.5, each four times */
+    NEAR(spt__scaler_sd(s)[0], sqrt((3 * 49 + 4 * 200) / 11.0), 1e-13);
+    OK(ctx, spt_scaler_apply(s, x, ROWS));
+    NEAR(x[(5 * P + 2) * C], (25 - 3.5) / sqrt(947 / 11.0), 1e-6);
+    spt_scaler_free(bands);
+    spt_scaler_free(channels);
+    spt_scaler_free(s);
+    spt_ctx_free(ctx);
+}
+END_TEST
+
 /* Rows that are not asked for must not matter: no test row leaks into the scaling of a fold. */
 START_TEST(other_rows_do_not_matter)
 {
@@ -80,7 +108,7 @@ START_TEST(other_rows_do_not_matter)
     float x[ROWS * P * C];
     const int64_t rows[3] = {0, 1, 4};
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
-    for (int mode = SPT_SCALE_CHANNEL; mode <= SPT_SCALE_BAND; mode++) {
+    for (int mode = SPT_SCALE_CHANNEL; mode <= SPT_SCALE_CENTRE; mode++) {
         example(x);
         OK(ctx, spt_scaler_fit(ctx, x, ROWS, P, C, rows, 3, mode, &a));
         for (int j = 0; j < P * C; j++)
@@ -105,7 +133,7 @@ START_TEST(constants_become_zero)
     spt_scaler *s;
     static float x[MANY * C];
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
-    for (int mode = SPT_SCALE_CHANNEL; mode <= SPT_SCALE_BAND; mode++) {
+    for (int mode = SPT_SCALE_CHANNEL; mode <= SPT_SCALE_CENTRE; mode++) {
         for (int i = 0; i < MANY; i++) {
             x[i * C] = 0.1F;
             x[i * C + 1] = 1e-7F;
@@ -147,7 +175,7 @@ START_TEST(row_by_row_is_the_same)
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
     for (int i = 0; i < N * BANDS * C; i++)
         x[i] = (float)(0.37 + sin(i * 0.7) * (i % C ? 1e-6 : 1));
-    for (int mode = SPT_SCALE_NONE; mode <= SPT_SCALE_BAND; mode++) {
+    for (int mode = SPT_SCALE_NONE; mode <= SPT_SCALE_CENTRE; mode++) {
         OK(ctx, spt_scaler_fit(ctx, x, N, BANDS, C, NULL, 0, mode, &s));
         /* one made of the numbers of the other, as a model file does, is the same */
         OK(ctx, spt_scaler_new(ctx, BANDS, C, mode, spt__scaler_mean(s), spt__scaler_sd(s), &copy));
@@ -226,7 +254,7 @@ START_TEST(bad_arguments)
     ck_assert_ptr_null(s);
     FAILS(ctx, SPT_EINVAL, "0 of 6 rows",
           spt_scaler_fit(ctx, x, ROWS, P, C, rows, 0, SPT_SCALE_BAND, &s));
-    FAILS(ctx, SPT_EINVAL, "mode is 4", spt_scaler_fit(ctx, x, ROWS, P, C, NULL, 0, 4, &s));
+    FAILS(ctx, SPT_EINVAL, "mode is 5", spt_scaler_fit(ctx, x, ROWS, P, C, NULL, 0, 5, &s));
     FAILS(ctx, SPT_EINVAL, "0 bands",
           spt_scaler_fit(ctx, x, ROWS, 0, C, NULL, 0, SPT_SCALE_BAND, &s));
     FAILS(ctx, SPT_EINVAL, "NULL",
@@ -234,6 +262,8 @@ START_TEST(bad_arguments)
     x[(2 * P + 1) * C] = INFINITY;
     FAILS(ctx, SPT_EINVAL, "band 1 in channel 0",
           spt_scaler_fit(ctx, x, ROWS, P, C, NULL, 0, SPT_SCALE_BAND, &s));
+    FAILS(ctx, SPT_EINVAL, "band 1 in channel 0",
+          spt_scaler_fit(ctx, x, ROWS, P, C, NULL, 0, SPT_SCALE_CENTRE, &s));
     FAILS(ctx, SPT_EINVAL, "channel 0",
           spt_scaler_fit(ctx, x, ROWS, P, C, NULL, 0, SPT_SCALE_CHANNEL, &s));
     FAILS(ctx, SPT_EINVAL, "at index 1; finite",
@@ -246,6 +276,6 @@ START_TEST(bad_arguments)
 }
 END_TEST
 
-TEST_MAIN("prep_scaler", per_band, per_channel, other_rows_do_not_matter, constants_become_zero,
-          one_row_has_no_spread, row_by_row_is_the_same, outlives_the_context, short_of_memory,
-          bad_arguments)
+TEST_MAIN("prep_scaler", per_band, per_channel, centred, other_rows_do_not_matter,
+          constants_become_zero, one_row_has_no_spread, row_by_row_is_the_same,
+          outlives_the_context, short_of_memory, bad_arguments)

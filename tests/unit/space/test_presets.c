@@ -10,9 +10,20 @@ static const char *const conv_names[] = {
     "pool_type", "pool_size", "pool_stride", "pool_padding", "dropout",    "dropout_rate"};
 static const char *const fc_names[] = {"units", "batch_norm", "activation", "dropout",
                                        "dropout_rate"};
-static const char *const other_names[] = {
-    "optimizer",    "batch_size",   "epochs",        "channel_r",   "channel_a",
-    "channel_a_d1", "channel_a_d2", "channel_a_snv", "conv_blocks", "fc_blocks"};
+static const struct {
+    const char *name, *group;
+    bool extended; /* in cnn1d only */
+} others[] = {{"optimizer", "training", false},   {"batch_size", "training", false},
+              {"epochs", "training", false},      {"learning_rate", "training", true},
+              {"schedule", "training", true},     {"decay", "training", true},
+              {"weight_decay", "training", true}, {"target_transform", "training", true},
+              {"channel_r", "input", false},      {"channel_a", "input", false},
+              {"channel_a_d1", "input", false},   {"channel_a_d2", "input", false},
+              {"channel_a_snv", "input", false},  {"scale", "input", false},
+              {"conv_blocks", "conv", false},     {"fc_blocks", "fc", false}};
+static const char *const channel_names[] = {"channel_r", "channel_a", "channel_a_d1",
+                                            "channel_a_d2", "channel_a_snv"};
+enum { PRESETS = 3, EXTENDED = 2, ADDED = 5 };
 #define LENGTH(array) ((int32_t)(sizeof(array) / sizeof *(array)))
 
 static spt_space *preset(const char *name)
@@ -48,15 +59,16 @@ START_TEST(names)
     spt_space *s = preset("small");
     ck_assert_str_eq(spt_space_preset_name(0), "small");
     ck_assert_str_eq(spt_space_preset_name(1), "shen2021");
-    ck_assert_ptr_null(spt_space_preset_name(2));
+    ck_assert_str_eq(spt_space_preset_name(EXTENDED), "cnn1d");
+    ck_assert_ptr_null(spt_space_preset_name(PRESETS));
     ck_assert_ptr_null(spt_space_preset_name(-1));
     spt_space *none = s;
     FAILS(ctx, SPT_ENOTFOUND, "'shen2021' is the nearest",
           spt_space_preset(ctx, "shen2012", &none));
     ck_assert_ptr_null(none);
-    FAILS(ctx, SPT_ENOTFOUND, "'small' and 'shen2021' are possible",
+    FAILS(ctx, SPT_ENOTFOUND, "small, shen2021 and cnn1d are possible",
           spt_space_preset(ctx, "enormous", &none));
-    FAILS(ctx, SPT_ENOTFOUND, "'small' and 'shen2021'", spt_space_preset(ctx, NULL, &none));
+    FAILS(ctx, SPT_ENOTFOUND, "small, shen2021", spt_space_preset(ctx, NULL, &none));
     ck_assert_str_eq(spt_space_name(s), "small");
     end(s);
 }
@@ -67,13 +79,11 @@ START_TEST(tree)
 {
     spt_space *s = preset(spt_space_preset_name(_i));
     int conv = (int)get(s, "conv_blocks")->high, fc = (int)get(s, "fc_blocks")->high;
-    ck_assert_int_eq(spt_space_count(s),
-                     LENGTH(other_names) + conv * LENGTH(conv_names) + fc * LENGTH(fc_names));
-    for (int32_t k = 0; k < LENGTH(other_names); k++)
-        ck_assert_str_eq(get(s, other_names[k])->group, k < 3    ? "training"
-                                                        : k < 8  ? "input"
-                                                        : k == 8 ? "conv"
-                                                                 : "fc");
+    ck_assert_int_eq(spt_space_count(s), LENGTH(others) - (_i == EXTENDED ? 0 : ADDED) +
+                                             conv * LENGTH(conv_names) + fc * LENGTH(fc_names));
+    for (int32_t k = 0; k < LENGTH(others); k++)
+        if (!others[k].extended || _i == EXTENDED)
+            ck_assert_str_eq(get(s, others[k].name)->group, others[k].group);
     for (int i = 1; i <= conv; i++) {
         for (int32_t k = 0; k < LENGTH(conv_names); k++) {
             const spt__parameter *p = in_block(s, "conv", i, conv_names[k]);
@@ -104,6 +114,10 @@ START_TEST(tree)
     for (int k = 0; k < 3; k++)
         ck_assert_str_eq(get(s, "optimizer")->choices[k], three[k]);
     ck_assert_int_eq(get(s, "optimizer")->n_choices, 3);
+    static const char *const scales[] = {"channel", "band", "centre"};
+    for (int k = 0; k < 3; k++)
+        ck_assert_str_eq(get(s, "scale")->choices[k], scales[k]);
+    ck_assert_int_eq(get(s, "scale")->n_choices, 3);
     end(s);
 }
 END_TEST
@@ -143,16 +157,16 @@ START_TEST(one_channel_at_least)
     spt_space *s = preset(spt_space_preset_name(_i));
     spt_config *c;
     OK(ctx, spt_config_new(ctx, s, &c));
-    for (int32_t k = 3; k < 8; k++)
-        OK(ctx, spt_config_set_text(c, other_names[k], "false"));
+    for (int32_t k = 0; k < LENGTH(channel_names); k++)
+        OK(ctx, spt_config_set_text(c, channel_names[k], "false"));
     FAILS(ctx, SPT_EINVAL,
           "channel_r = false and channel_a = false and channel_a_d1 = false and channel_a_d2 = "
           "false and channel_a_snv = false",
           spt_config_check(c));
-    for (int32_t k = 3; k < 8; k++) {
-        OK(ctx, spt_config_set_text(c, other_names[k], "true"));
+    for (int32_t k = 0; k < LENGTH(channel_names); k++) {
+        OK(ctx, spt_config_set_text(c, channel_names[k], "true"));
         OK(ctx, spt_config_check(c));
-        OK(ctx, spt_config_set_text(c, other_names[k], "false"));
+        OK(ctx, spt_config_set_text(c, channel_names[k], "false"));
     }
     spt_config_free(c);
     end(s);
@@ -184,6 +198,34 @@ START_TEST(optimum_of_the_paper)
     OK(ctx, spt_config_set_text(c, "optimizer", "adam"));
     OK(ctx, spt_config_check(c));
     spt_config_free(c);
+    end(s);
+}
+END_TEST
+
+/* cnn1d is shen2021 with more of training; weight decay exists behind its switch. */
+START_TEST(extended)
+{
+    spt_space *s = preset("cnn1d"), *paper;
+    spt_config *c;
+    double value;
+    OK(ctx, spt_space_preset(ctx, "shen2021", &paper));
+    for (int32_t i = 0; i < paper->n; i++) {
+        const spt__parameter *a = &paper->parameters[i], *b = get(s, a->name);
+        ck_assert(a->low == b->low && a->high == b->high && a->step == b->step);
+        ck_assert(a->log == b->log && a->value == b->value && a->type == b->type);
+    }
+    ck_assert_int_eq(spt_space_count(s), spt_space_count(paper) + ADDED);
+    ck_assert(get(s, "learning_rate")->log && get(s, "weight_decay")->log);
+    OK(ctx, spt_config_new(ctx, s, &c));
+    OK(ctx, spt_config_number(c, "learning_rate", &value));
+    NEAR(value, 1e-3, 0);
+    ck_assert_str_eq(spt_config_choice(c, "schedule"), "constant");
+    ck_assert_str_eq(spt_config_choice(c, "target_transform"), "standardise");
+    ck_assert_int_eq(spt_config_exists(c, "weight_decay"), 0);
+    OK(ctx, spt_config_set_text(c, "decay", "true"));
+    ck_assert_int_eq(spt_config_exists(c, "weight_decay"), 1);
+    spt_config_free(c);
+    spt_space_free(paper);
     end(s);
 }
 END_TEST
@@ -231,9 +273,10 @@ int main(void)
     tcase_add_test(tcase, names);
     tcase_add_test(tcase, optimum_of_the_paper);
     tcase_add_test(tcase, same_tree);
+    tcase_add_test(tcase, extended);
     const TTest *const each[] = {tree, reachable, one_channel_at_least, written_and_read};
     for (size_t i = 0; i < sizeof each / sizeof *each; i++)
-        tcase_add_loop_test(tcase, each[i], 0, 2);
+        tcase_add_loop_test(tcase, each[i], 0, PRESETS);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

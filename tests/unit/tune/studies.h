@@ -115,6 +115,20 @@ static inline spt_options *new_sampler(spt_ctx *ctx, const char *kind, int start
     return o;
 }
 
+/* The document of the best trial's model; free() it. */
+static inline char *document(spt_ctx *ctx, spt_cv *cv, const spt_history *h, int ensemble)
+{
+    spt_model *model = NULL;
+    int64_t needed = 0;
+    ck_assert_int_eq(spt_cv_model(cv, h, spt_history_best(h), ensemble, NULL, NULL, &model),
+                     SPT_OK);
+    spt_model_xml(ctx, model, NULL, 0, &needed);
+    char *text = malloc((size_t)needed);
+    OK(ctx, spt_model_xml(ctx, model, text, needed, &needed));
+    spt_model_free(model);
+    return text;
+}
+
 static inline const char *file_name(const char *name)
 {
     static char path[1024];

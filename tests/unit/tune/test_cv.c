@@ -16,19 +16,6 @@ typedef struct outcome {
     char *model, *ensemble;
 } outcome;
 
-static char *document(spt_ctx *ctx, spt_cv *cv, const spt_history *h, int ensemble)
-{
-    spt_model *model = NULL;
-    int64_t needed = 0;
-    ck_assert_int_eq(spt_cv_model(cv, h, spt_history_best(h), ensemble, NULL, NULL, &model),
-                     SPT_OK);
-    spt_model_xml(ctx, model, NULL, 0, &needed);
-    char *text = malloc((size_t)needed);
-    OK(ctx, spt_model_xml(ctx, model, text, needed, &needed));
-    spt_model_free(model);
-    return text;
-}
-
 static int32_t stop_later(const spt_event *event, void *user)
 {
     int *left = user;
@@ -372,7 +359,7 @@ START_TEST(mismatches)
         const spt_dataset *ds;
         const char *settings, *words;
     } cases[] = {
-        {ds, "group=site scale=band", "objective: now scale=band; the study has scale=channel"},
+        {ds, "group=site scale=band", "objective: now scale=band; the study has scale=centre"},
         {ds, "group=site folds=4", "objective: now folds=4; the study has folds=3"},
         {ds, "group=site seed=2", "objective: now seed=2; the study has seed=1"},
         {ds, "group=site test=part=b", "objective: now test="},
