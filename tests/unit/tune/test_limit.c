@@ -35,7 +35,8 @@ static void run(int64_t limit, int threads, outcome *out)
     spt_space *space = large_space(ctx, 16, 16);
     const int64_t before = c.live;
     c.peak = before;
-    spt_cv *cv = new_cv(ctx, ds, "batch_size=128 epochs=2");
+    /* long enough for the folds to be under way together */
+    spt_cv *cv = new_cv(ctx, ds, "batch_size=128 epochs=20");
     spt_store *store = NULL;
     spt_study *study = NULL;
     spt_history *h = NULL;
