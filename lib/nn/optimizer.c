@@ -81,79 +81,50 @@ double spt__norm(const float *v, int64_t n)
     return sqrt(sum);
 }
 
-/* Each rule is one loop over the weights that reads and writes every array once; compilers make
- * vector code of them all. */
-
-static void step_sgd(const spt__training *t, const spt__step *step, int64_t n, float *restrict w,
-                     const float *restrict g, float *restrict velocity)
-{
-    float rate = (float)step->rate, shrink = step->shrink, momentum = (float)t->momentum,
-          decay = (float)t->weight_decay;
-    for (int64_t i = 0; i < n; i++) {
-        velocity[i] = momentum * velocity[i] - rate * (shrink * g[i] + decay * w[i]);
-        w[i] += velocity[i];
-    }
-}
-
-static void step_adagrad(const spt__training *t, const spt__step *step, int64_t n,
-                         float *restrict w, const float *restrict g, float *restrict sum)
-{
-    float rate = (float)step->rate, shrink = step->shrink, decay = (float)t->weight_decay,
-          epsilon = (float)t->epsilon;
-    for (int64_t i = 0; i < n; i++) {
-        float slope = shrink * g[i] + decay * w[i];
-        sum[i] += slope * slope;
-        w[i] -= rate * slope / (sqrtf(sum[i]) + epsilon);
-    }
-}
-
-static void step_rmsprop(const spt__training *t, const spt__step *step, int64_t n,
-                         float *restrict w, const float *restrict g, float *restrict square)
-{
-    float rate = (float)step->rate, shrink = step->shrink, decay = (float)t->weight_decay,
-          epsilon = (float)t->epsilon, rho = (float)t->rho, rest = (float)(1.0 - t->rho);
-    for (int64_t i = 0; i < n; i++) {
-        float slope = shrink * g[i] + decay * w[i];
-        square[i] = rho * square[i] + rest * slope * slope;
-        w[i] -= rate * slope / (sqrtf(square[i]) + epsilon);
-    }
-}
-
-static void step_adam(const spt__training *t, const spt__step *step, int64_t n, float *restrict w,
-                      const float *restrict g, float *restrict mean, float *restrict square)
+/* A step's factors in float; the loops over the weights are the kernels'. */
+static spt__rule rule_of(const spt__training *t, const spt__step *step)
 {
     bool decoupled = t->optimizer == SPT__ADAMW;
-    double number = (double)step->number;
-    double correction = sqrt(1.0 - pow(t->beta2, number)) / (1.0 - pow(t->beta1, number));
-    float rate = (float)(step->rate * correction), epsilon = (float)t->epsilon;
-    float shrink = step->shrink, added = decoupled ? 0.0F : (float)t->weight_decay;
-    float kept = decoupled ? (float)(1.0 - step->rate * t->weight_decay) : 1.0F;
-    float beta1 = (float)t->beta1, rest1 = (float)(1.0 - t->beta1);
-    float beta2 = (float)t->beta2, rest2 = (float)(1.0 - t->beta2);
-    for (int64_t i = 0; i < n; i++) {
-        float slope = shrink * g[i] + added * w[i];
-        mean[i] = beta1 * mean[i] + rest1 * slope;
-        square[i] = beta2 * square[i] + rest2 * slope * slope;
-        w[i] = kept * w[i] - rate * mean[i] / (sqrtf(square[i]) + epsilon);
+    spt__rule r = {.rate = (float)step->rate,
+                   .shrink = step->shrink,
+                   .decay = decoupled ? 0.0F : (float)t->weight_decay,
+                   .kept = decoupled ? (float)(1.0 - step->rate * t->weight_decay) : 1.0F,
+                   .epsilon = (float)t->epsilon,
+                   .first = (float)t->momentum};
+    if (t->optimizer == SPT__RMSPROP) {
+        r.second = (float)t->rho;
+        r.rest_second = (float)(1.0 - t->rho);
     }
+    if (t->optimizer == SPT__ADAM || decoupled) {
+        double number = (double)step->number;
+        double correction = sqrt(1.0 - pow(t->beta2, number)) / (1.0 - pow(t->beta1, number));
+        r.rate = (float)(step->rate * correction);
+        r.first = (float)t->beta1;
+        r.rest_first = (float)(1.0 - t->beta1);
+        r.second = (float)t->beta2;
+        r.rest_second = (float)(1.0 - t->beta2);
+    }
+    return r;
 }
 
-void spt__optimizer_step(const spt__training *t, const spt__step *step, int64_t n, float *w,
-                         const float *gradient, float *a, float *b)
+void spt__optimizer_step(const spt__kernels *kernels, const spt__training *t,
+                         const spt__step *step, int64_t n, float *w, const float *gradient,
+                         float *a, float *b)
 {
+    spt__rule r = rule_of(t, step);
     switch (t->optimizer) {
     case SPT__SGD:
-        step_sgd(t, step, n, w, gradient, a);
+        kernels->step_sgd(&r, n, w, gradient, a);
         break;
     case SPT__ADAGRAD:
-        step_adagrad(t, step, n, w, gradient, a);
+        kernels->step_adagrad(&r, n, w, gradient, a);
         break;
     case SPT__RMSPROP:
-        step_rmsprop(t, step, n, w, gradient, a);
+        kernels->step_rmsprop(&r, n, w, gradient, a);
         break;
     case SPT__ADAM:
     case SPT__ADAMW:
-        step_adam(t, step, n, w, gradient, a, b);
+        kernels->step_adam(&r, n, w, gradient, a, b);
         break;
     }
 }

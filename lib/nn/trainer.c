@@ -129,8 +129,8 @@ int32_t spt__trainer_step(spt_trainer *t, const spt__samples *samples, const int
     spt__step step = {.number = t->steps + 1, .rate = spt__trainer_rate(t)};
     SPT__TRY(clip(t, &step.shrink, e));
     t->steps++;
-    spt__optimizer_step(&t->training, &step, network->n_trainable, network->values, p->gradient,
-                        t->memory_a, t->memory_b);
+    spt__optimizer_step(p->kernels, &t->training, &step, network->n_trainable, network->values,
+                        p->gradient, t->memory_a, t->memory_b);
     spt__network_changed(network);
     return SPT_OK;
 }

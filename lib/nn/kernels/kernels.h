@@ -55,6 +55,15 @@ typedef struct spt__windows {
     bool largest; /* else the average of what is inside */
 } spt__windows;
 
+/* The factors of one step of an optimiser; doc/nn.md has the formulas. */
+typedef struct spt__rule {
+    float rate, shrink; /* of the step; of the gradient */
+    float decay, kept;  /* added to the gradient; share of a weight that stays */
+    float epsilon;
+    float first, rest_first;   /* momentum or beta1, and 1 - beta1 */
+    float second, rest_second; /* rho or beta2, and 1 - it */
+} spt__rule;
+
 typedef struct spt__kernels {
     const char *name;
 
@@ -101,6 +110,12 @@ typedef struct spt__kernels {
      * largest value came from ---- */
     void (*pool)(const spt__windows *w, const float *x, float *y, uint16_t *place);
     void (*pool_back)(const spt__windows *w, const float *g, const uint16_t *place, float *out);
+
+    /* ---- steps of optimisers ---- */
+    void (*step_sgd)(const spt__rule *rule, int64_t n, float *w, const float *g, float *velocity);
+    void (*step_adagrad)(const spt__rule *rule, int64_t n, float *w, const float *g, float *sum);
+    void (*step_rmsprop)(const spt__rule *rule, int64_t n, float *w, const float *g, float *square);
+    void (*step_adam)(const spt__rule *rule, int64_t n, float *w, const float *g, float *mean, float *square);
 } spt__kernels;
 
 /* By the numbers of lib/base/cpu.h; those that were not built are NULL. */

@@ -22,4 +22,8 @@ const spt__kernels SPT__PATH(kernels) = {
     .normalise_back = SPT__PATH(normalise_back),
     .pool = SPT__PATH(pool),
     .pool_back = SPT__PATH(pool_back),
+    .step_sgd = SPT__PATH(step_sgd),
+    .step_adagrad = SPT__PATH(step_adagrad),
+    .step_rmsprop = SPT__PATH(step_rmsprop),
+    .step_adam = SPT__PATH(step_adam),
 };

@@ -1,6 +1,7 @@
 /* Losses in closed form; optimisers against their formulas in double; the knobs of training. */
 #include "testing.h"
 
+#include "base/cpu.h"
 #include "nn/trainer.h"
 
 static spt_ctx *ctx;
@@ -115,9 +116,8 @@ static const spt__training optimisers[] = {
      .weight_decay = 0.2},
 };
 
-START_TEST(five_steps_follow_the_formula)
+static void follow_the_formula(const spt__kernels *kernels, const spt__training *t)
 {
-    const spt__training *t = &optimisers[_i];
     float w[N] = {1, -0.5F, 2}, a[N], b[N];
     double rw[N] = {1, -0.5, 2}, ra[N], rb[N] = {0};
     spt__optimizer_start(t, N, a, b);
@@ -129,10 +129,17 @@ START_TEST(five_steps_follow_the_formula)
             g[i] = (float)cos(step * 1.7 + i) * (i == 2 ? 1e-2F : 1.0F);
             reference_step(t, step, (double)g[i], &rw[i], &ra[i], &rb[i]);
         }
-        spt__optimizer_step(t, &(spt__step){step, t->learning_rate, 1.0F}, N, w, g, a, b);
+        spt__step s = {step, t->learning_rate, 1.0F};
+        spt__optimizer_step(kernels, t, &s, N, w, g, a, b);
         for (int i = 0; i < N; i++)
             RELATIVE(w[i], rw[i], 2e-6);
     }
+}
+
+START_TEST(five_steps_follow_the_formula)
+{
+    for (int32_t k = 0; k <= spt__cpu_best(); k++)
+        follow_the_formula(spt__kernels_table[k], &optimisers[_i]);
 }
 END_TEST
 
