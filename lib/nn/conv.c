@@ -201,7 +201,9 @@ static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *are
     slot->group = p->kernels->group(window_of(l), step_of(l), l->units, room);
     int64_t k = grouped_window(l, slot->group), n = slot->group * l->units;
     int64_t panels = p->kernels->panel_size(k, n);
-    if (panels > 0) slot->panels = spt__arena_take(arena, panels, sizeof(float));
+    spt__pass measured = {.network = p->network, .kernels = p->kernels};
+    spt__product block = outputs_of(&measured, i, slot, 0, p->capacity);
+    if (panels > 0 && (slot->group > 1 || spt__pass_packs(p, &block))) slot->panels = spt__arena_take(arena, panels, sizeof(float));
     slot->bias = spt__arena_take(arena, n, sizeof(float));
     if (slot->folded) slot->work = spt__arena_take(arena, 4 * n, sizeof(float));
     if (slot->group > 1) spt__arena_want(arena, k * n);

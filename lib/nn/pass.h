@@ -117,6 +117,12 @@ static inline int32_t spt__pass_product(const spt__pass *p, spt__product *q)
     q->steady = p->mode & SPT__STEADY;
     return p->kernels->product(q);
 }
+/* Packing the weights pays: in prediction, where it is done once, and where the product would have to
+ * do it by itself. */
+static inline bool spt__pass_packs(const spt__pass *p, const spt__product *q)
+{
+    return !(p->mode & SPT__TRAIN) || p->kernels->product_work(q) > 0;
+}
 /* The rows of n samples of a layer's input. */
 static inline spt__rows spt__layer_rows(const spt__layer *l, int64_t n)
 {
