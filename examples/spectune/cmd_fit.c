@@ -19,6 +19,7 @@ const arg_option fit_options[] = {
     SCORE_OPTIONS,
     READ_OPTIONS,
     THREADS_OPTION,
+    KERNELS_OPTION,
     MEMORY_OPTION,
     {"quiet", NULL, ARG_FLAG, 0, 0, NULL, "no progress"},
     JSON_OPTION,

@@ -16,6 +16,7 @@
      "what the spectra are"},                                                            \
         READ_OPTIONS,                                                                    \
         {"resample", NULL, ARG_FLAG, 0, 0, NULL, "interpolate spectra on another axis"}, \
+        KERNELS_OPTION,                                                                  \
     {                                                                                    \
         "output", "FILE", ARG_TEXT, 0, 0, NULL, "write the predictions as CSV to a file" \
     }
@@ -81,8 +82,10 @@ static int run(tool *t, session *s)
 {
     const int32_t flags = arg_flag(t, "resample") ? SPT_PREDICT_RESAMPLE : SPT_PREDICT_EXACT;
     int64_t needed = 0;
+    int code = inputs_machine(t);
+    if (code >= 0) return code;
     if (spt_model_read(t->ctx, t->operands[0], &s->model) < 0) return fail_library(t);
-    int code = inputs_read(t, t->operands[1], true, &s->dataset);
+    code = inputs_read(t, t->operands[1], true, &s->dataset);
     if (code < 0) code = select_rows(t, s);
     if (code >= 0) return code;
     if (spt_predictor_new(t->ctx, s->model, &s->predictor) < 0) return fail_library(t);

@@ -17,6 +17,7 @@ const arg_option tune_options[] = {
     {"trials", "N", ARG_INT, 0, 1e9, "60", "finished trials in the study at the end"},
     {"time", "S", ARG_NUMBER, 0, 1e9, "none", "seconds after which no trial is started"},
     THREADS_OPTION,
+    KERNELS_OPTION,
     MEMORY_OPTION,
     {"study", "FILE", ARG_TEXT, 0, 0, NULL,
      "study file: made, or gone on with; else it is not kept"},

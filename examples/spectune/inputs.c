@@ -45,6 +45,10 @@ int inputs_machine(tool *t)
     static const char suffixes[] = "kmgt";
     const char *text = arg_text(t, "memory");
     if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0) return fail_library(t);
+    const char *kernels = arg_text(t, "kernels");
+    int32_t status = spt_ctx_set_kernels(t->ctx, kernels);
+    if (status == SPT_ENOTFOUND) return misuse(t, "%s", spt_ctx_last_error(t->ctx));
+    if (status < 0) return fail_library(t);
     if (text == NULL) return -1;
     char *end = NULL;
     double bytes = strtod(text, &end);

@@ -138,6 +138,11 @@ void print_field(void *file, const char *text);
     {                                                                                     \
         "threads", "N", ARG_INT, 1, 1024, "all", "threads; results do not depend on them" \
     }
+#define KERNELS_OPTION                                                                 \
+    {                                                                                  \
+        "kernels", "NAME", ARG_TEXT, 0, 0, "the fastest",                              \
+            "portable, avx2 or avx512; the same bits only with the same kernels"       \
+    }
 #define MEMORY_OPTION                                                                    \
     {                                                                                    \
         "memory", "SIZE", ARG_TEXT, 0, 0, "no limit",                                    \
@@ -160,7 +165,7 @@ void print_field(void *file, const char *text);
 /* Read FILE, and join the second table. keep: spectra that cannot be read become rows that cannot
  * be predicted. */
 int inputs_read(tool *t, const char *file, bool keep, spt_dataset **out);
-/* --threads and --memory. */
+/* --threads, --memory and --kernels. */
 int inputs_machine(tool *t);
 /* The recipe of the options. */
 int inputs_prep(tool *t, spt_prep **out);

@@ -50,7 +50,7 @@ static int32_t make_passes(spt_predictor *p)
         if (i == 0 || rows < p->rows) p->rows = rows;
     }
     for (int64_t i = 0; i < n; i++)
-        SPT__TRY(spt__pass_new(p->model->parts[i].member->network, p->rows, SPT__STEADY,
+        SPT__TRY(spt__pass_new_with(p->model->parts[i].member->network, p->ctx->kernels, p->rows, SPT__STEADY,
                                &p->passes[i], e));
     return SPT_OK;
 }
@@ -92,6 +92,7 @@ int32_t spt_predictor_new(spt_ctx *ctx, const spt_model *model, spt_predictor **
         return spt__nomem(e);
     }
     p->ctx = own;
+    own->kernels = ctx->kernels;
     p->model = (spt_model *)(uintptr_t)model; /* the count is all that ever changes */
     atomic_fetch_add_explicit(&p->model->refs, 1, memory_order_relaxed);
     int32_t status = make_plans(p);

@@ -236,6 +236,7 @@ static int32_t write_notes(const session *s, spt_model *model, uint64_t seed)
     spt__err *e = &s->ctx->err;
     const spt_training_report *report = &s->result.report;
     SPT__TRY(note_int(model, "seed", (int64_t)seed, e));
+    SPT__TRY(spt__model_note(model, "kernels", spt_ctx_kernels(s->ctx), e));
     SPT__TRY(note_int(model, "epochs", report->epochs, e));
     SPT__TRY(note_int(model, "best_epoch", report->best, e));
     SPT__TRY(note_int(model, "samples_watched", s->result.n_watched, e));

@@ -366,10 +366,11 @@ static void plan_pass(spt__pass *p, spt__arena *arena)
     p->work = spt__arena_take(arena, arena->work, sizeof *p->work);
 }
 
-static spt__pass pass_for(const spt_network *network, int64_t capacity, int32_t mode)
+static spt__pass pass_for(const spt_network *network, int32_t kernels, int64_t capacity,
+                          int32_t mode)
 {
     spt__pass p = {.network = network,
-                   .kernels = spt__kernels_table[network->ctx->kernels],
+                   .kernels = spt__kernels_table[kernels],
                    .capacity = capacity,
                    .mode = mode};
     if (!(mode & SPT__INPUT_GRADIENT))
@@ -380,20 +381,20 @@ static spt__pass pass_for(const spt_network *network, int64_t capacity, int32_t 
 
 int64_t spt__pass_bytes(const spt_network *network, int64_t capacity, int32_t mode)
 {
-    spt__pass p = pass_for(network, capacity, mode);
+    spt__pass p = pass_for(network, network->ctx->kernels, capacity, mode);
     spt__arena arena = {NULL, 0, 0};
     plan_pass(&p, &arena);
     return (int64_t)(sizeof p + arena.used);
 }
 
-int32_t spt__pass_new(const spt_network *network, int64_t capacity, int32_t mode, spt__pass **out,
-                      spt__err *e)
+int32_t spt__pass_new_with(const spt_network *network, int32_t kernels, int64_t capacity,
+                           int32_t mode, spt__pass **out, spt__err *e)
 {
     *out = NULL;
     spt_ctx *ctx = network->ctx;
     spt__pass *p = spt__calloc(ctx, 1, sizeof *p);
     if (!p) return spt__nomem(e);
-    *p = pass_for(network, capacity, mode);
+    *p = pass_for(network, kernels, capacity, mode);
     spt__arena arena = {NULL, 0, 0};
     plan_pass(p, &arena);
     /* Zeroed: the room between samples stays zero where only samples are written. */
@@ -406,6 +407,12 @@ int32_t spt__pass_new(const spt_network *network, int64_t capacity, int32_t mode
     plan_pass(p, &arena);
     *out = p;
     return SPT_OK;
+}
+
+int32_t spt__pass_new(const spt_network *network, int64_t capacity, int32_t mode, spt__pass **out,
+                      spt__err *e)
+{
+    return spt__pass_new_with(network, network->ctx->kernels, capacity, mode, out, e);
 }
 
 void spt__pass_free(spt__pass *p)

@@ -65,8 +65,11 @@ void *spt__arena_take(spt__arena *arena, int64_t count, size_t size);
 /* Name the room that a product (or a matrix in the making) wants. */
 void spt__arena_want(spt__arena *arena, int64_t floats);
 
+/* With the kernels of the network's context, or others (numbers of lib/base/cpu.h). */
 int32_t spt__pass_new(const spt_network *network, int64_t capacity, int32_t mode, spt__pass **out,
                       spt__err *e);
+int32_t spt__pass_new_with(const spt_network *network, int32_t kernels, int64_t capacity,
+                           int32_t mode, spt__pass **out, spt__err *e);
 void spt__pass_free(spt__pass *p);
 int64_t spt__pass_bytes(const spt_network *network, int64_t capacity, int32_t mode);
 

@@ -130,6 +130,7 @@ static int32_t write_notes(const making *m, const spt_history *h, int64_t index,
     SPT__TRY(note_number(model, "trial", info.number, e));
     SPT__TRY(
         note_number(model, "seed", spt__option_int(cv->options, spt__objective_knobs, "seed"), e));
+    SPT__TRY(spt__model_note(model, "kernels", spt_ctx_kernels(cv->ctx), e));
     SPT__TRY(note_number(model, "samples", cv->n, e));
     SPT__TRY(spt__model_note(model, "training",
                              m->first == cv->k ? "all samples" : "the networks of the folds", e));

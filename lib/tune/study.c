@@ -94,18 +94,18 @@ static int32_t find_or_make(spt_study *s, const spt_space *space)
     return SPT_OK;
 }
 
-/* Another version of the library may compute other last bits: that is told, not refused. */
-static int32_t tell_version(spt_study *s)
+/* What may change the last bits (another version of the library, other kernels) is told, not
+ * refused. */
+static int32_t tell_change(spt_study *s, const char *record, const char *words, const char *now)
 {
     char *then = NULL;
-    SPT__TRY(spt__store_record(s->store, s->id, "library", &then));
-    const bool same = then != NULL && strcmp(then, spt_version()) == 0;
+    SPT__TRY(spt__store_record(s->store, s->id, record, &then));
+    const bool same = then != NULL && strcmp(then, now) == 0;
     if (then != NULL && !same)
-        spt__log(s->ctx, SPT_LOG_WARNING,
-                 "study '%s' was last worked on with version %s of the library, this is %s",
-                 s->name, then, spt_version());
+        spt__log(s->ctx, SPT_LOG_WARNING, "study '%s' was last worked on with %s %s, now with %s",
+                 s->name, words, then, now);
     spt__free(s->ctx, then);
-    return same ? SPT_OK : spt__store_set_record(s->store, s->id, "library", spt_version());
+    return same ? SPT_OK : spt__store_set_record(s->store, s->id, record, now);
 }
 
 static int32_t open_study(spt_study *s, const spt_space *space, const spt_options *sampler)
@@ -118,7 +118,8 @@ static int32_t open_study(spt_study *s, const spt_space *space, const spt_option
         spt__log(s->ctx, SPT_LOG_INFO,
                  "%lld trials of study '%s' were left unfinished by programs that are gone",
                  (long long)failed, s->name);
-    SPT__TRY(tell_version(s));
+    SPT__TRY(tell_change(s, "library", "version", spt_version()));
+    SPT__TRY(tell_change(s, "kernels", "the kernels", spt_ctx_kernels(s->ctx)));
     return spt__history_open(s->store, s->id, s->space, &s->history);
 }
 
