@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHAINS = 12, STEPS = 20 * 1000 * 1000 };
+enum { CHAINS = 12, STEPS = 80 * 1000 * 1000 };
 
 /* This file is compiled with -ffp-contract=fast: a * b + c is one instruction where there is one.
  * The chains tend to 1 and never leave the normal numbers. */

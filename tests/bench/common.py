@@ -4,6 +4,7 @@ A program that takes part is a process of its own (Worker). It prepares itself a
 for each "go" it does its work once and says "done SAMPLES SECONDS NOTE". Between its rounds it sleeps
 on its input, so that all of them can take turns in one run and meet the same machine."""
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -49,6 +50,7 @@ def has(python, module):
                           stderr=subprocess.DEVNULL).returncode == 0
 
 
+@functools.cache
 def peers_python():
     """The Python with the peers, and whether it is only Debian's PyTorch; (None, False) without any."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -94,6 +96,8 @@ class Unavailable(Exception):
 
 
 class Worker:
+    by_cpu = False  # count the seconds that a program's threads got, not those that passed
+
     def __init__(self, name, command, threads, folder):
         self.name, self.threads, self.rounds = name, threads, []
         self.errors = tempfile.TemporaryFile(dir=folder)
@@ -114,13 +118,20 @@ class Worker:
             raise Unavailable(f"{self.name}: {said[-1] if said else 'ended without a word'}")
         return line[len(word) + 1:].strip()
 
+    def used(self):
+        """Processor seconds of the program so far; the clock of another process as Linux numbers it."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
+
     def ask(self, how="go"):
+        self.before = self.used() if self.by_cpu else 0
         self.process.stdin.write(how + "\n")
         self.process.stdin.flush()
 
     def take(self):
         """The answer to ask(): seconds are kept, the note is returned."""
         samples, seconds, note = (self.answer("done") + " ").split(" ", 2)
+        if self.by_cpu:
+            seconds = (self.used() - self.before) / self.threads
         self.rounds.append((float(samples), float(seconds)))
         return note.strip()
 
@@ -161,6 +172,37 @@ def crew():
                 pass
 
 
+def start_ours(workers, *words, threads=1, folder):
+    """One of our own programs; when it does not run there is nothing to measure."""
+    try:
+        workers.append(Worker("spectune", [program(words[0]), *words[1:], "--serve"], threads, folder))
+    except Unavailable as problem:
+        fail(problem)
+    return workers[-1]
+
+
+def start_peer(workers, name, script, *words, threads=1, folder):
+    """A program of another framework, or None with a line that says why not."""
+    progress(f"starting {name}, {threads} thread(s)")
+    try:
+        worker = Worker(name, [peers_python()[0], str(HERE / script), *words], threads, folder)
+    except Unavailable as problem:
+        progress("")
+        say(f"  left out: {problem}")
+        return None
+    progress("")
+    workers.append(worker)
+    return worker
+
+
+def write_inputs(folder, *words):
+    """Have one of our programs leave its inputs in a new folder."""
+    folder.mkdir()
+    if subprocess.run([program(words[0]), *words[1:], "--write", str(folder)]).returncode:
+        fail(f"{words[0]} could not write its inputs")
+    return folder
+
+
 # ---- telling -----------------------------------------------------------------------------------
 
 
@@ -172,6 +214,21 @@ def progress(text):
     """A line that is overwritten, on a terminal only."""
     if sys.stderr.isatty():
         print("\r\033[K" + text, end="", file=sys.stderr, flush=True)
+
+
+def common_options(parser, rounds):
+    """What every benchmark can be told."""
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"turns of every program ({rounds})")
+    parser.add_argument("--ours", action="store_true", help="nobody else; no ratios")
+    parser.add_argument("--by-cpu", action="store_true", help="count the processor time that a program got instead of the "
+                        "time that passed: for a look on a machine that others use meanwhile")
+
+
+def begin(args):
+    """Take common_options() to heart; ends the program when there is nothing to compare with."""
+    Worker.by_cpu = args.by_cpu
+    if not args.ours and peers_python()[0] is None:
+        fail("there is nothing to compare with; sh tests/bench/peers.sh installs it, --ours does without")
 
 
 def machine():

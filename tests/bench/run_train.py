@@ -5,11 +5,10 @@ The networks and what is fair are described in doc/bench.md. All programs are st
 turns for some rounds; medians count. The last line has ours over the best of the others."""
 import argparse
 import json
-import subprocess
 import sys
 
-from common import (HERE, Load, Unavailable, Worker, crew, fail, machine, peers_python, program, progress, say, scratch,
-                    table, thousands)
+from common import (Load, Worker, begin, common_options, crew, machine, peers_python, progress, say, scratch,
+                    start_ours, start_peer, table, thousands, write_inputs)
 
 PEERS = {  # kind for peer_train.py -> name in the tables
     "keras": "Keras",
@@ -26,38 +25,16 @@ NOT_IN_CV = ("keras-xla", "keras-epoch")
 class Bench:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
-        self.python, only_torch = (None, False) if args.ours else peers_python()
-        if self.python is None and not args.ours:
-            fail("there is nothing to compare with; sh tests/bench/peers.sh installs it, --ours does without")
+        _, only_torch = peers_python()
         self.kinds = () if args.ours else DEBIANS if only_torch else tuple(args.peers.split(","))
         self.versions = {}
 
-    def start(self, workers, name, command, threads):
-        """Another worker, or None with a line that says why not."""
-        progress(f"starting {name}, {threads} thread(s)")
-        try:
-            worker = Worker(name, command, threads, self.folder)
-        except Unavailable as problem:
-            progress("")
-            say(f"  left out, {threads} thread(s): {problem}")
-            return None
-        progress("")
-        workers.append(worker)
-        return worker
-
-    def start_peer(self, workers, kind, network, threads, folder, facts, folds=None):
-        command = [self.python, str(HERE / "peer_train.py"), kind, network, str(threads), str(folder), facts]
-        worker = self.start(workers, PEERS[kind], command + ([folds] if folds else []), threads)
+    def peer(self, workers, kind, network, threads, folder, facts, *folds):
+        worker = start_peer(workers, PEERS[kind], "peer_train.py", kind, network, str(threads), str(folder),
+                            json.dumps(facts), *folds, threads=threads, folder=self.folder)
         if worker:
-            worker.kind = kind
             self.versions[kind.partition("-")[0]] = worker.facts["version"]
         return worker
-
-
-def write_inputs(command, folder):
-    folder.mkdir()
-    if subprocess.run([*command, "--write", str(folder)]).returncode:
-        fail("our own program could not write its inputs")
 
 
 # ---- R1, R2, R3 --------------------------------------------------------------------------------
@@ -73,17 +50,13 @@ def cells(worker, facts, peak):
 
 def network(bench, name):
     """Train one network in all programs; ours on one thread over the best other one."""
-    folder = bench.folder / name
-    write_inputs([program("bench_train"), name], folder)
+    folder = write_inputs(bench.folder / name, "bench_train", name)
     with crew() as workers:
-        rows = [("spectune", [bench.start(workers, "spectune", [program("bench_train"), name, "--serve", "--threads", str(n)], n)
-                              for n in (1, 2)])]
-        if None in rows[0][1]:
-            fail("our own program does not run")
+        rows = [("spectune", [start_ours(workers, "bench_train", name, "--threads", str(n), threads=n,
+                                         folder=bench.folder) for n in (1, 2)])]
         facts = rows[0][1][0].facts
-        told = json.dumps(facts)
-        rows += [(PEERS[k], [bench.start_peer(workers, k, name, n, folder, told) for n in (1, 2)]) for k in bench.kinds]
-        yardstick = bench.start(workers, "FMA peak", [program("bench_peak"), "--serve"], 1)
+        rows += [(PEERS[k], [bench.peer(workers, k, name, n, folder, facts) for n in (1, 2)]) for k in bench.kinds]
+        yardstick = start_ours(workers, "bench_peak", folder=bench.folder)
         for i in range(bench.args.rounds):
             for worker in workers:
                 progress(f"{name}: round {i + 1} of {bench.args.rounds}, {worker.name}, {worker.threads} thread(s)")
@@ -127,16 +100,15 @@ class Pair:
 
 def start_cv_peers(bench, workers, folder, facts):
     """Every kind in both arrangements: [(text, worker)]."""
-    told = json.dumps(facts)
     folds = [str(f) for f in range(facts["folds"])]
     peers = []
     for kind in bench.kinds:
         if kind in NOT_IN_CV:
             continue
-        whole = bench.start_peer(workers, kind, "R1", 2, folder, told, ",".join(folds))
+        whole = bench.peer(workers, kind, "R1", 2, folder, facts, ",".join(folds))
         if whole:
             peers.append((f"{PEERS[kind]}, 1 process, 2 threads", whole))
-        halves = [bench.start_peer(workers, kind, "R1", 1, folder, told, ",".join(folds[i::2])) for i in (0, 1)]
+        halves = [bench.peer(workers, kind, "R1", 1, folder, facts, ",".join(folds[i::2])) for i in (0, 1)]
         if all(halves):
             peers.append((f"{PEERS[kind]}, 2 processes, 1 thread", Pair(halves)))
     return peers
@@ -169,13 +141,10 @@ def error(note):
 def cv(bench):
     """The whole job; ours on 2 threads over the best of the others in their best arrangement."""
     args = bench.args
-    command = [program("bench_cv"), "--rows", str(args.rows), "--folds", str(args.folds), "--epochs", str(args.epochs)]
-    folder = bench.folder / "cv"
-    write_inputs(command, folder)
+    command = ["bench_cv", "--rows", str(args.rows), "--folds", str(args.folds), "--epochs", str(args.epochs)]
+    folder = write_inputs(bench.folder / "cv", *command)
     with crew() as workers:
-        ours = bench.start(workers, "spectune", [*command, "--threads", "2", "--serve"], 2)
-        if ours is None:
-            fail("our own program does not run")
+        ours = start_ours(workers, *command, "--threads", "2", threads=2, folder=bench.folder)
         facts = ours.facts
         racers = [("spectune, 2 threads", ours), *finalists(bench, start_cv_peers(bench, workers, folder, facts))]
         notes = {}
@@ -204,10 +173,8 @@ def tenfold(bench):
     """A tenfold larger dataset: one epoch in two folds, from spectra to scores."""
     args = bench.args
     with crew() as workers:
-        pair = [bench.start(workers, "spectune", [program("bench_cv"), "--folds", "2", "--epochs", "1", "--threads", "2",
-                                                  "--serve", "--rows", str(n)], 2) for n in (args.rows, 10 * args.rows)]
-        if None in pair:
-            fail("our own program does not run")
+        pair = [start_ours(workers, "bench_cv", "--folds", "2", "--epochs", "1", "--threads", "2", "--rows", str(n),
+                           threads=2, folder=bench.folder) for n in (args.rows, 10 * args.rows)]
         for i in range(args.cv_rounds):
             for worker in pair:
                 progress(f"tenfold: round {i + 1} of {args.cv_rounds}, {worker.facts['rows']:,} spectra")
@@ -223,16 +190,14 @@ def tenfold(bench):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="run.sh train", description=__doc__.splitlines()[0])
-    number = int
     parser.add_argument("parts", nargs="*", default=[], metavar="R1|R2|R3|CV|tenfold", help="only these")
-    parser.add_argument("--rounds", type=number, default=5, help="turns of R1, R2, R3 (5)")
-    parser.add_argument("--cv-rounds", type=number, default=3, help="turns of CV and tenfold (3)")
-    parser.add_argument("--finalists", type=number, default=2, help="others that run the whole CV job (2)")
-    parser.add_argument("--rows", type=number, default=17607, help="spectra of CV (17607)")
-    parser.add_argument("--folds", type=number, default=10, help="folds of CV (10)")
-    parser.add_argument("--epochs", type=number, default=5, help="epochs of CV (5)")
+    common_options(parser, 5)
+    parser.add_argument("--cv-rounds", type=int, default=3, help="turns of CV and tenfold (3)")
+    parser.add_argument("--finalists", type=int, default=2, help="others that run the whole CV job (2)")
+    parser.add_argument("--rows", type=int, default=17607, help="spectra of CV (17607)")
+    parser.add_argument("--folds", type=int, default=10, help="folds of CV (10)")
+    parser.add_argument("--epochs", type=int, default=5, help="epochs of CV (5)")
     parser.add_argument("--peers", default=",".join(PEERS), help="who takes part (%(default)s)")
-    parser.add_argument("--ours", action="store_true", help="nobody else; no ratios")
     args = parser.parse_args()
     parts = ["R1", "R2", "R3", "CV", "tenfold"]
     for part in args.parts:
@@ -247,11 +212,14 @@ def arguments():
 
 def main():
     args = arguments()
+    begin(args)
     load = Load()
     ratios = []
     with scratch() as folder:
         bench = Bench(args, folder)
         say(f"Training speed. {machine()}; {args.rounds} rounds in turn, medians (CV: {args.cv_rounds}).")
+        if args.by_cpu:
+            say("Seconds are those that a program's threads got of a processor, not those that passed.")
         say("One of our networks never uses more than one thread: 2 threads are two trainings side by side, each with")
         say("a context of its own, as the folds of a cross-validation run. The others use both threads for one training.\n")
         for part in args.parts:
