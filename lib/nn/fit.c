@@ -69,26 +69,6 @@ static int32_t check_rows(const spt_network *network, const spt__fit *fit, const
     return SPT_OK;
 }
 
-/* Sum of the weights of some rows. */
-static int32_t sum_weights(const spt__fit *fit, const int64_t *rows, int64_t n, const char *what,
-                           double *sum, spt__err *e)
-{
-    *sum = (double)n;
-    if (!fit->weights || n == 0) return SPT_OK;
-    *sum = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        float weight = fit->weights[rows[i]];
-        if (!isfinite(weight) || weight < 0.0F)
-            return spt__fail(e, SPT_EINVAL,
-                             "the weight of row %lld is %g; finite numbers from 0 are possible",
-                             (long long)rows[i], (double)weight);
-        *sum += (double)weight;
-    }
-    if (*sum > 0.0) return SPT_OK;
-    return spt__fail(e, SPT_EINVAL, "the weights of all %lld %s rows are 0; one above 0 is needed",
-                     (long long)n, what);
-}
-
 static int32_t check(const spt_network *network, const spt__fit *fit, spt__err *e)
 {
     if (!fit->x || !fit->y || !fit->train || fit->n_train < 1)
@@ -106,8 +86,10 @@ static int32_t prepare(loop *l, spt__err *e)
 {
     spt_network *network = l->network;
     const spt__fit *fit = l->fit;
-    SPT__TRY(sum_weights(fit, fit->train, fit->n_train, "training", &l->train_weight, e));
-    SPT__TRY(sum_weights(fit, fit->watch, fit->n_watch, "watched", &l->watch_weight, e));
+    SPT__TRY(
+        spt__weights_sum(fit->weights, fit->train, fit->n_train, "training ", &l->train_weight, e));
+    SPT__TRY(
+        spt__weights_sum(fit->weights, fit->watch, fit->n_watch, "watched ", &l->watch_weight, e));
     SPT__TRY(spt__trainer_new(network, &fit->training, &fit->stream, &l->trainer, e));
     plan_batches(l, fit->training.batch_size);
     SPT__TRY(spt__trainer_reserve(l->trainer, largest_batch(l), e));

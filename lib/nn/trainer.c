@@ -73,6 +73,25 @@ int32_t spt__trainer_reserve(spt_trainer *t, int64_t n, spt__err *e)
     return SPT_OK;
 }
 
+int32_t spt__weights_sum(const float *weights, const int64_t *rows, int64_t n, const char *what,
+                         double *sum, spt__err *e)
+{
+    *sum = (double)n;
+    if (!weights || n == 0) return SPT_OK;
+    *sum = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t row = rows ? rows[i] : i;
+        if (!isfinite(weights[row]) || weights[row] < 0.0F)
+            return spt__fail(e, SPT_EINVAL,
+                             "the weight of row %lld is %g; finite numbers from 0 are possible",
+                             (long long)row, (double)weights[row]);
+        *sum += (double)weights[row];
+    }
+    if (*sum > 0.0) return SPT_OK;
+    return spt__fail(e, SPT_EINVAL, "the weights of all %lld %srows are 0; one above 0 is needed",
+                     (long long)n, what);
+}
+
 /* Copy targets and weights of the rows; what stands for the weights in spt__outcome. */
 static const float *gather(spt_trainer *t, const spt__samples *samples, const int64_t *rows,
                            int64_t n)
@@ -119,7 +138,7 @@ int32_t spt__trainer_step(spt_trainer *t, const spt__samples *samples, const int
     if (spt__pass_forward(p, n) < 0)
         return spt__fail(e, SPT_EINTERNAL, "a matrix product of the forward pass failed");
     o.output = spt__pass_output(p);
-    double count = (double)(n * o.t) * (o.weight ? samples->mean_weight : 1.0);
+    double count = (double)(n * o.t) * samples->mean_weight;
     double own = spt__loss_sum(&t->training, &o, 1.0 / count, p->g[network->n_layers]);
     loss->own = own / count;
     loss->told = spt__loss_told(&t->training, samples->unit, &o, own) / count;
@@ -137,24 +156,6 @@ int32_t spt__trainer_step(spt_trainer *t, const spt__samples *samples, const int
 
 /* ---- for hosts ------------------------------------------------------------------------------- */
 
-/* The mean weight of a batch. */
-static int32_t mean_weight(const float *weights, int64_t n, double *mean, spt__err *e)
-{
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        if (!isfinite(weights[i]) || weights[i] < 0.0F)
-            return spt__fail(e, SPT_EINVAL,
-                             "the weight of row %lld is %g; finite numbers from 0 are possible",
-                             (long long)i, (double)weights[i]);
-        sum += (double)weights[i];
-    }
-    if (!(sum > 0.0))
-        return spt__fail(e, SPT_EINVAL, "the weights of all %lld rows are 0; one above 0 is needed",
-                         (long long)n);
-    *mean = sum / (double)n;
-    return SPT_OK;
-}
-
 int32_t spt_trainer_step(spt_trainer *trainer, const float *x, const float *y, const float *weights,
                          int64_t n, double *loss)
 {
@@ -165,7 +166,8 @@ int32_t spt_trainer_step(spt_trainer *trainer, const float *x, const float *y, c
                          "a step on %lld rows; 1 or more, with x and y, are possible",
                          (long long)n);
     spt__samples samples = {.x = x, .y = y, .weights = weights};
-    if (weights) SPT__TRY(mean_weight(weights, n, &samples.mean_weight, e));
+    SPT__TRY(spt__weights_sum(weights, NULL, n, "", &samples.mean_weight, e));
+    samples.mean_weight /= (double)n;
     SPT__TRY(spt__trainer_reserve(trainer, n, e));
     spt__losses ours = {0};
     int32_t status = spt__trainer_step(trainer, &samples, NULL, n, &ours, e);

@@ -16,9 +16,14 @@ struct spt_trainer {
     spt__course course;
 };
 
+/* Sum of the weights (NULL: 1 each) of rows[0..n), NULL: the first n. They must be finite, 0 or
+ * more and not all 0; `what` says whose they are ("training "). */
+int32_t spt__weights_sum(const float *weights, const int64_t *rows, int64_t n, const char *what,
+                         double *sum, spt__err *e);
+
 /* Rows to step on. A row's share of the loss is its weight over `mean_weight`. */
 typedef struct spt__samples {
-    const float *x, *y, *weights; /* weights NULL: 1 each, as is mean_weight then */
+    const float *x, *y, *weights; /* weights NULL: 1 each */
     double mean_weight;
     const spt__unit *unit; /* may be NULL */
 } spt__samples;
