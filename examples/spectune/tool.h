@@ -138,10 +138,10 @@ void print_field(void *file, const char *text);
     {                                                                                     \
         "threads", "N", ARG_INT, 1, 1024, "all", "threads; results do not depend on them" \
     }
-#define KERNELS_OPTION                                                                 \
-    {                                                                                  \
-        "kernels", "NAME", ARG_TEXT, 0, 0, "the fastest",                              \
-            "portable, avx2 or avx512; the same bits only with the same kernels"       \
+#define KERNELS_OPTION                                                           \
+    {                                                                            \
+        "kernels", "NAME", ARG_TEXT, 0, 0, "the fastest",                        \
+            "portable, avx2 or avx512; the same bits only with the same kernels" \
     }
 #define MEMORY_OPTION                                                                    \
     {                                                                                    \

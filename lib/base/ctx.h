@@ -29,7 +29,7 @@ struct spt_ctx {
     spt__err err;
     atomic_int stop;
     int32_t threads;
-    int32_t kernels; /* SPT__CPU_...: which table the passes of lib/nn use */
+    int32_t kernels;      /* SPT__CPU_...: which table the passes of lib/nn use */
     int64_t memory_limit; /* bytes that one run may need; 0: any number */
     int32_t log_level;
     spt_log_fn log_fn;

@@ -50,8 +50,8 @@ static int32_t make_passes(spt_predictor *p)
         if (i == 0 || rows < p->rows) p->rows = rows;
     }
     for (int64_t i = 0; i < n; i++)
-        SPT__TRY(spt__pass_new_with(p->model->parts[i].member->network, p->ctx->kernels, p->rows, SPT__STEADY,
-                               &p->passes[i], e));
+        SPT__TRY(spt__pass_new_with(p->model->parts[i].member->network, p->ctx->kernels, p->rows,
+                                    SPT__STEADY, &p->passes[i], e));
     return SPT_OK;
 }
 

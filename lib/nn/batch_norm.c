@@ -72,8 +72,8 @@ void spt__batch_norm_running(const spt__pass *p, int32_t i, float *mean, float *
     const float *variance = spt__pass_values(p, l, VARIANCE);
     for (int64_t c = 0; c < l->in.channels; c++) {
         mean[c] = spt__pass_values(p, l, MEAN)[c];
-        factor[c] = spt__pass_values(p, l, SCALE)[c] *
-                    (float)(1.0 / sqrt((double)variance[c] + epsilon));
+        factor[c] =
+            spt__pass_values(p, l, SCALE)[c] * (float)(1.0 / sqrt((double)variance[c] + epsilon));
         shift[c] = spt__pass_values(p, l, SHIFT)[c];
     }
 }
@@ -203,11 +203,10 @@ static int32_t backward(spt__pass *p, int32_t i, int64_t first, int64_t n)
 {
     const spt__layer *l = &p->network->layers[i];
     if (!p->g[i]) return SPT_OK;
-    p->kernels->normalise_back(spt__pass_x(p, i, first), spt__pass_g(p, i + 1, first),
-                               spt__pass_g(p, i, first), spt__layer_rows(l, n),
-                               l->out_layout.stride, table_of(p, i, T_MEAN),
-                               table_of(p, i, T_FACTOR), table_of(p, i, T_LEVEL),
-                               table_of(p, i, T_SLOPE));
+    p->kernels->normalise_back(
+        spt__pass_x(p, i, first), spt__pass_g(p, i + 1, first), spt__pass_g(p, i, first),
+        spt__layer_rows(l, n), l->out_layout.stride, table_of(p, i, T_MEAN),
+        table_of(p, i, T_FACTOR), table_of(p, i, T_LEVEL), table_of(p, i, T_SLOPE));
     return SPT_OK;
 }
 

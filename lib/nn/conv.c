@@ -9,10 +9,10 @@
  * of the input.
  *
  * Where few filters would leave vectors half empty, `group` neighbouring positions are one row of
- * the product: windows `group - 1` strides longer, weights that repeat, shifted, with zeros between.
- * In memory nothing changes, since the outputs of neighbours are neighbours. The last group may
- * reach beyond the last position, into the room between samples: so a group has at most one
- * position more than that room. */
+ * the product: windows `group - 1` strides longer, weights that repeat, shifted, with zeros
+ * between. In memory nothing changes, since the outputs of neighbours are neighbours. The last
+ * group may reach beyond the last position, into the room between samples: so a group has at most
+ * one position more than that room. */
 #include "pass.h"
 
 #include "../base/text.h"
@@ -173,9 +173,8 @@ static void plan_back(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena
     slot->partial = spt__arena_take(arena, spt__wide(l->units), sizeof(float));
     slot->sums = spt__arena_take(arena, l->units, sizeof(double));
     if (slot->group > 1)
-        slot->grouped =
-            spt__arena_take(arena, grouped_window(l, slot->group) * slot->group * l->units,
-                            sizeof(float));
+        slot->grouped = spt__arena_take(
+            arena, grouped_window(l, slot->group) * slot->group * l->units, sizeof(float));
     spt__pass measured = {.network = p->network, .kernels = p->kernels};
     int64_t block = p->capacity < l->block ? p->capacity : l->block;
     spt__product q = weight_gradient(&measured, i, slot, 0, block);
@@ -184,8 +183,7 @@ static void plan_back(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena
     int64_t room = (l->pitch - l->out.length) + 1, taps = taps_of(l, 0);
     slot->group_back = 1;
     if (l->stride == 1)
-        slot->group_back =
-            p->kernels->group(taps * l->units, l->units, l->in.channels, room);
+        slot->group_back = p->kernels->group(taps * l->units, l->units, l->in.channels, room);
     int64_t floats = 0;
     for (int64_t r = 0; r < l->stride; r++) {
         floats += turned_size(p, l, slot, r);
@@ -203,7 +201,8 @@ static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *are
     int64_t panels = p->kernels->panel_size(k, n);
     spt__pass measured = {.network = p->network, .kernels = p->kernels};
     spt__product block = outputs_of(&measured, i, slot, 0, p->capacity);
-    if (panels > 0 && (slot->group > 1 || spt__pass_packs(p, &block))) slot->panels = spt__arena_take(arena, panels, sizeof(float));
+    if (panels > 0 && (slot->group > 1 || spt__pass_packs(p, &block)))
+        slot->panels = spt__arena_take(arena, panels, sizeof(float));
     slot->bias = spt__arena_take(arena, n, sizeof(float));
     if (slot->folded) slot->work = spt__arena_take(arena, 4 * n, sizeof(float));
     if (slot->group > 1) spt__arena_want(arena, k * n);

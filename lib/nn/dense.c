@@ -77,7 +77,8 @@ static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *are
     int64_t inputs = spt__shape_size(l->in), units = l->units;
     int64_t panels = p->kernels->panel_size(inputs, units);
     spt__product whole = outputs_of(p, i, p->capacity);
-    if (panels > 0 && spt__pass_packs(p, &whole)) slot->panels = spt__arena_take(arena, panels, sizeof(float));
+    if (panels > 0 && spt__pass_packs(p, &whole))
+        slot->panels = spt__arena_take(arena, panels, sizeof(float));
     slot->bias = spt__arena_take(arena, units, sizeof(float));
     if (slot->folded) slot->work = spt__arena_take(arena, 3 * units, sizeof(float));
     if (!(p->mode & SPT__TRAIN)) return;

@@ -55,8 +55,8 @@ typedef struct spt__tensor {
 /* One kind of layer. A new kind is one file with such a record and its line in network.c.
  *
  * A batch goes through in blocks of samples: `first` and `n` name one. A layer that needs the whole
- * batch (batch normalisation in training) gathers block by block while the layers before it run, and
- * settles when all blocks have passed; its own forward comes then. Backward likewise. */
+ * batch (batch normalisation in training) gathers block by block while the layers before it run,
+ * and settles when all blocks have passed; its own forward comes then. Backward likewise. */
 typedef struct spt__layer_kind {
     const char *name; /* "conv": of layers and tensors */
     bool hidden;      /* added by the library, not shown */

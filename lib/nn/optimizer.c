@@ -107,9 +107,8 @@ static spt__rule rule_of(const spt__training *t, const spt__step *step)
     return r;
 }
 
-void spt__optimizer_step(const spt__kernels *kernels, const spt__training *t,
-                         const spt__step *step, int64_t n, float *w, const float *gradient,
-                         float *a, float *b)
+void spt__optimizer_step(const spt__kernels *kernels, const spt__training *t, const spt__step *step,
+                         int64_t n, float *w, const float *gradient, float *a, float *b)
 {
     spt__rule r = rule_of(t, step);
     switch (t->optimizer) {

@@ -137,9 +137,9 @@ static bool takes_place_of_input(const spt__pass *p, int32_t i)
     if (layers[i].kind != &spt__kind_dense) return false;
     for (int32_t j = i - 1; j >= 0; j--) {
         bool stays = in_place(p, j);
-        bool wants = (layers[j].kind == &spt__kind_activation &&
-                      layers[j].type != SPT_ACTIVATION_SWISH) ||
-                     pooled_activation(p, j) > 0;
+        bool wants =
+            (layers[j].kind == &spt__kind_activation && layers[j].type != SPT_ACTIVATION_SWISH) ||
+            pooled_activation(p, j) > 0;
         if (wants && (j < i - 1 || (!stays && layers[j].kind == &spt__kind_activation)))
             return false;
         if (!stays) return true;
@@ -158,8 +158,8 @@ static int32_t gate_of(const spt__pass *p, int32_t i)
     }
     if (!takes_place_of_input(p, i)) return 0;
     if (layers[i - 1].kind == &spt__kind_pool) return pooled_activation(p, i - 1);
-    bool has_gate = layers[i - 1].kind == &spt__kind_activation &&
-                    layers[i - 1].type != SPT_ACTIVATION_SWISH;
+    bool has_gate =
+        layers[i - 1].kind == &spt__kind_activation && layers[i - 1].type != SPT_ACTIVATION_SWISH;
     return has_gate ? layers[i - 1].type : 0;
 }
 
@@ -324,8 +324,7 @@ static void plan_gradients(spt__pass *p, spt__arena *arena)
             bool in_x = i < network->n_layers && takes_place_of_input(p, i);
             int which = turn[held];
             for (int32_t k = i; k >= end; k--) {
-                int64_t samples =
-                    held ? p->capacity : run_block(p, run_writing(p, k), p->capacity);
+                int64_t samples = held ? p->capacity : run_block(p, run_writing(p, k), p->capacity);
                 int64_t wanted = boundary_floats(network, k, samples);
                 if (round == 0 && !in_x && wanted > floats[held][which])
                     floats[held][which] = wanted;
@@ -339,8 +338,7 @@ static void plan_gradients(spt__pass *p, spt__arena *arena)
         }
         for (int k = 0; round == 0 && k < 4; k++)
             if (floats[k / 2][k % 2] > 0)
-                buffers[k / 2][k % 2] =
-                    spt__arena_take(arena, floats[k / 2][k % 2], sizeof(float));
+                buffers[k / 2][k % 2] = spt__arena_take(arena, floats[k / 2][k % 2], sizeof(float));
     }
 }
 

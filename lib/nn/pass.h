@@ -15,15 +15,15 @@ enum {
 
 /* What a layer keeps of a batch, or needs while it works. Each kind uses its own. */
 struct spt__slot {
-    float *work;     /* tables per channel */
-    float *partial;  /* sums in float, on their way */
-    double *sums;    /* sums of the batch */
-    uint8_t *mask;   /* 1: kept by dropout */
-    uint16_t *place; /* of the largest value in its window */
-    float *panels;   /* weights as forward wants them, NULL if as they are */
-    float *turned;   /* and as the input's gradient wants them */
-    float *bias;     /* as wide as a row of the product */
-    float *grouped;  /* gradient of the weights, positions grouped */
+    float *work;               /* tables per channel */
+    float *partial;            /* sums in float, on their way */
+    double *sums;              /* sums of the batch */
+    uint8_t *mask;             /* 1: kept by dropout */
+    uint16_t *place;           /* of the largest value in its window */
+    float *panels;             /* weights as forward wants them, NULL if as they are */
+    float *turned;             /* and as the input's gradient wants them */
+    float *bias;               /* as wide as a row of the product */
+    float *grouped;            /* gradient of the weights, positions grouped */
     int64_t group, group_back; /* positions of a convolution in one row of a product */
     int32_t activation;        /* spt_activation applied with this layer, 0: none */
     int32_t gate;              /* spt_activation before this layer, whose derivative it applies */
@@ -45,8 +45,8 @@ struct spt__pass {
     float *gradient;   /* of the trainable weights, placed as in spt_network.values */
     float *statistics; /* running statistics to keep up to date; NULL: leave them alone */
     spt__slot *slots;
-    bool *held;    /* g[i] is there for the whole batch, not for a block only */
-    int32_t first; /* layer down to which backward goes */
+    bool *held;       /* g[i] is there for the whole batch, not for a block only */
+    int32_t first;    /* layer down to which backward goes */
     uint64_t version; /* of the weights that are packed */
     bool packed;
     float *work; /* of products */
@@ -120,8 +120,8 @@ static inline int32_t spt__pass_product(const spt__pass *p, spt__product *q)
     q->steady = p->mode & SPT__STEADY;
     return p->kernels->product(q);
 }
-/* Packing the weights pays: in prediction, where it is done once, and where the product would have to
- * do it by itself. */
+/* Packing the weights pays: in prediction, where it is done once, and where the product would have
+ * to do it by itself. */
 static inline bool spt__pass_packs(const spt__pass *p, const spt__product *q)
 {
     return !(p->mode & SPT__TRAIN) || p->kernels->product_work(q) > 0;

@@ -115,9 +115,8 @@ typedef struct spt__step {
 /* One step on n weights. a and b are the optimiser's memory, kept from step to step. doc/nn.md has
  * the formulas. */
 void spt__optimizer_start(const spt__training *t, int64_t n, float *a, float *b);
-void spt__optimizer_step(const spt__kernels *kernels, const spt__training *t,
-                         const spt__step *step, int64_t n, float *w, const float *gradient,
-                         float *a, float *b);
+void spt__optimizer_step(const spt__kernels *kernels, const spt__training *t, const spt__step *step,
+                         int64_t n, float *w, const float *gradient, float *a, float *b);
 
 /* Where a training stands on its schedule. */
 typedef struct spt__course {

@@ -35,8 +35,8 @@ static int train(work *w)
     if (status >= 0) status = spt_options_set_number(options, "batch_size", (double)w->job->batch);
     if (status >= 0) status = spt_options_set_number(options, "epochs", 2);
     if (status >= 0)
-        status = spt_network_fit(w->network, w->x, w->y, rows, TRAINING, NULL, 0, options, NULL,
-                                 NULL, NULL);
+        status = spt_network_fit(w->network, w->x, w->y, NULL, rows, TRAINING, NULL, 0, options,
+                                 NULL, NULL, NULL);
     spt_options_free(options);
     return status;
 }

@@ -1,4 +1,5 @@
-/* compare_torch FILE...: every network of files that nets.py wrote, with all kernels, with figures. */
+/* compare_torch FILE...: every network of files that nets.py wrote, with all kernels, with figures.
+ */
 #include "compare.h"
 
 #include <stdio.h>

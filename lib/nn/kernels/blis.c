@@ -53,9 +53,9 @@ static int32_t with_gate(const spt__product *q)
 int32_t SPT__PATH(product)(const spt__product *q)
 {
     if (q->gate) return with_gate(q);
-    int32_t status =
-        q->steady ? spt__gemm_steady(q->m, q->n, q->k, q->a, q->b, q->add, q->c, q->c_row)
-                  : spt__gemm(q->m, q->n, q->k, q->a, q->b, q->add, q->c, q->c_row);
+    int32_t status = q->steady
+                         ? spt__gemm_steady(q->m, q->n, q->k, q->a, q->b, q->add, q->c, q->c_row)
+                         : spt__gemm(q->m, q->n, q->k, q->a, q->b, q->add, q->c, q->c_row);
     if (status != SPT_OK || (!q->bias && !q->activation)) return status;
     for (int64_t i = 0; i < q->m; i++) {
         float *row = q->c + i * q->c_row;

@@ -115,7 +115,8 @@ typedef struct spt__kernels {
     void (*step_sgd)(const spt__rule *rule, int64_t n, float *w, const float *g, float *velocity);
     void (*step_adagrad)(const spt__rule *rule, int64_t n, float *w, const float *g, float *sum);
     void (*step_rmsprop)(const spt__rule *rule, int64_t n, float *w, const float *g, float *square);
-    void (*step_adam)(const spt__rule *rule, int64_t n, float *w, const float *g, float *mean, float *square);
+    void (*step_adam)(const spt__rule *rule, int64_t n, float *w, const float *g, float *mean,
+                      float *square);
 } spt__kernels;
 
 /* By the numbers of lib/base/cpu.h; those that were not built are NULL. */

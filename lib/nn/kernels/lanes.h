@@ -141,9 +141,13 @@ void SPT__PATH(normalise_back)(const float *x, const float *g, float *out, spt__
 void SPT__PATH(pool)(const spt__windows *w, const float *x, float *y, uint16_t *place);
 void SPT__PATH(pool_back)(const spt__windows *w, const float *g, const uint16_t *place, float *out);
 
-void SPT__PATH(step_sgd)(const spt__rule *rule, int64_t n, float *w, const float *g, float *velocity);
-void SPT__PATH(step_adagrad)(const spt__rule *rule, int64_t n, float *w, const float *g, float *sum);
-void SPT__PATH(step_rmsprop)(const spt__rule *rule, int64_t n, float *w, const float *g, float *square);
-void SPT__PATH(step_adam)(const spt__rule *rule, int64_t n, float *w, const float *g, float *mean, float *square);
+void SPT__PATH(step_sgd)(const spt__rule *rule, int64_t n, float *w, const float *g,
+                         float *velocity);
+void SPT__PATH(step_adagrad)(const spt__rule *rule, int64_t n, float *w, const float *g,
+                             float *sum);
+void SPT__PATH(step_rmsprop)(const spt__rule *rule, int64_t n, float *w, const float *g,
+                             float *square);
+void SPT__PATH(step_adam)(const spt__rule *rule, int64_t n, float *w, const float *g, float *mean,
+                          float *square);
 
 #endif

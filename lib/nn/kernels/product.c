@@ -18,17 +18,18 @@
 enum {
     PANEL = VECTORS * LANES,
     PANEL_FLOATS = 8192, /* of a panel in one block of k: 32 KB */
-    FAR = 512,              /* floats from one value of a row of a to the next that are too many */
+    FAR = 512,           /* floats from one value of a row of a to the next that are too many */
     FEW_ROWS = 4 * MOST_ROWS,
     FEW_COLUMNS = 96, /* of a far apart: their lines stay in the first-level cache */
-    LINE = 16, /* floats that come from memory together */
-    A_ROWS = 120, /* rows of a packed at once: whole tiles of any height, eight lines */
+    LINE = 16,        /* floats that come from memory together */
+    A_ROWS = 120,     /* rows of a packed at once: whole tiles of any height, eight lines */
     SMALL_C = 64 * 1024
 };
 static const int32_t rows_for[VECTORS + 1] = ROWS_FOR;
 
 typedef struct plan {
-    int64_t panels, base, extra; /* the first `extra` panels have base + 1 vectors, the others base */
+    int64_t panels, base,
+        extra; /* the first `extra` panels have base + 1 vectors, the others base */
     int64_t k_block, m_block;
     bool pack_a, pack_b, pack_all; /* pack_all: all of b once, else a block of k at a time */
 } plan;
@@ -106,10 +107,11 @@ static void pack_turned(int64_t k, int64_t used, spt__mat b, int64_t width, floa
                 block[i] = i < columns ? lanes_load_part(b.data + (j + i) * b.col + r, rows)
                                        : LANES_SET(0.0F);
             SPT__UNROLL for (int d = LANES / 2; d > 0; d /= 2)
-                SPT__UNROLL for (int i = 0; i < LANES / 2; i++) {
-                    int h = i / d * 2 * d + i % d;
-                    lanes_swap(&block[h], &block[h + d], d);
-                }
+                SPT__UNROLL for (int i = 0; i < LANES / 2; i++)
+            {
+                int h = i / d * 2 * d + i % d;
+                lanes_swap(&block[h], &block[h + d], d);
+            }
             for (int64_t i = 0; i < rows; i++)
                 LANES_STORE(panel + (r + i) * width + j, block[i]);
         }

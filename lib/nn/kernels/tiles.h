@@ -28,10 +28,16 @@ typedef void tile_fn(const tile *t);
 /* As many sums as fit into the registers beside a row of b and a value of a. */
 #if defined(__AVX512F__)
 enum { VECTORS = 4, MOST_ROWS = 12 };
-#define ROWS_FOR {0, 12, 12, 8, 6}
+#define ROWS_FOR        \
+    {                   \
+        0, 12, 12, 8, 6 \
+    }
 #else
 enum { VECTORS = 2, MOST_ROWS = 10 };
-#define ROWS_FOR {0, 10, 6}
+#define ROWS_FOR \
+    {            \
+        0, 10, 6 \
+    }
 #endif
 
 /* clang-format off */
