@@ -76,15 +76,18 @@ static void plan(const spt__pass *p, int32_t i, spt__slot *slot, spt__arena *are
     const spt__layer *l = &p->network->layers[i];
     int64_t inputs = spt__shape_size(l->in), units = l->units;
     int64_t panels = p->kernels->panel_size(inputs, units);
-    spt__product whole = outputs_of(p, i, p->capacity);
-    if (panels > 0 && spt__pass_packs(p, &whole))
+    spt__product q = outputs_of(p, i, p->capacity);
+    /* In training the weights change with every product, which packs them by itself, in parts. */
+    if (p->mode & SPT__TRAIN)
+        spt__arena_want(arena, p->kernels->product_work(&q));
+    else if (panels > 0)
         slot->panels = spt__arena_take(arena, panels, sizeof(float));
     slot->bias = spt__arena_take(arena, units, sizeof(float));
     if (slot->folded) slot->work = spt__arena_take(arena, 3 * units, sizeof(float));
     if (!(p->mode & SPT__TRAIN)) return;
     slot->partial = spt__arena_take(arena, spt__wide(units), sizeof(float));
     slot->sums = spt__arena_take(arena, units, sizeof(double));
-    spt__product q = weight_gradient(p, i, p->capacity);
+    q = weight_gradient(p, i, p->capacity);
     spt__arena_want(arena, p->kernels->product_work(&q));
     if (!input_is_wanted(p, i)) return;
     panels = p->kernels->panel_size(units, inputs);

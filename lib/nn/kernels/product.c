@@ -84,7 +84,8 @@ static plan plan_of(const spt__product *q)
     if (q->panels) return p;
     bool direct = q->b.col == 1 && q->n % LANES == 0 && (q->b.row <= PANEL || q->m <= FEW_ROWS);
     p.pack_b = !direct;
-    p.pack_all = p.pack_b && p.m_block < q->m;
+    /* A tall block of c pays for packing its part of b once more. */
+    p.pack_all = p.pack_b && p.m_block < q->m && p.m_block <= A_ROWS;
     return p;
 }
 
