@@ -122,8 +122,7 @@ typedef enum {
     SPT_SCALE_NONE = 1,
     SPT_SCALE_CHANNEL = 2, /**< one mean and s.d. per channel */
     SPT_SCALE_BAND = 3,    /**< one per band and channel (autoscaling) */
-    SPT_SCALE_CENTRE = 4,  /**< one mean per band and channel, one s.d. per channel: the root of the
-                                mean of its bands' variances */
+    SPT_SCALE_CENTRE = 4,  /**< the means of SPT_SCALE_BAND, the s.d. of SPT_SCALE_CHANNEL */
     SPT_SCALE_MAX_ENUM_ = 0x7fffffff
 } spt_scale;
 

@@ -107,14 +107,19 @@ static void clear(outcome *o)
     free(o->ensemble);
 }
 
+/* The defaults, and everything else that training can do. */
+static const char *const how[] = {
+    "", "schedule=plateau plateau_patience=1 clip_norm=0.3 loss=huber weights=y optimizer=adamw "
+        "weight_decay=0.01 target_transform=log1p scale=band"};
+
 START_TEST(threads_change_nothing)
 {
     static outcome a, b;
-    run(1, 0, "", &a);
-    run(2, 0, "", &b);
+    run(1, 0, how[_i], &a);
+    run(2, 0, how[_i], &b);
     same(&a, &b, true);
     clear(&b);
-    run(3, 0, "", &b);
+    run(3, 0, how[_i], &b);
     same(&a, &b, true);
     ck_assert(strstr(a.model, "rmsecv") != NULL);
     ck_assert(strcmp(a.model, a.ensemble) != 0);
@@ -127,8 +132,8 @@ START_TEST(cuts_change_nothing)
 {
     static outcome a, b;
     for (int cut = 1; cut < 90; cut += 17) {
-        run(1, 0, "", &a);
-        run(2, cut, "", &b);
+        run(1, 0, how[_i], &a);
+        run(2, cut, how[_i], &b);
         same(&a, &b, false);
         clear(&a);
         clear(&b);
@@ -490,8 +495,8 @@ START_TEST(stop_from_another_thread)
 }
 END_TEST
 
-SUITE_MAIN("tune cv", tcase_add_test(tcase, threads_change_nothing);
-           tcase_add_test(tcase, cuts_change_nothing);
+SUITE_MAIN("tune cv", tcase_add_loop_test(tcase, threads_change_nothing, 0, 2);
+           tcase_add_loop_test(tcase, cuts_change_nothing, 0, 2);
            tcase_add_loop_test(tcase, scored_rows_do_not_train, 0, 2);
            tcase_add_test(tcase, noise_stays_noise); tcase_add_test(tcase, rows_and_groups);
            tcase_add_test(tcase, refusals); tcase_add_test(tcase, mismatches);

@@ -74,8 +74,8 @@ static void run(int64_t limit, int threads, outcome *out)
 /* The least limit that lets all trials run: what one fold at a time needs. */
 static int64_t least_limit(void)
 {
-    int64_t low = 0, high = INT64_C(1) << 30;
-    while (high - low > 1024) {
+    int64_t low = 0, high = INT64_C(1) << 26;
+    while (high - low > 4096) {
         outcome o;
         const int64_t middle = (low + high) / 2;
         run(middle, 1, &o);
@@ -185,9 +185,9 @@ START_TEST(one_model)
     OK(ctx, spt_options_set_number(o, "batch_size", 256));
     OK(ctx, spt_options_set_number(o, "epochs", 1));
     OK(ctx, spt_config_new(ctx, space, &config));
-    int64_t low = 0, high = INT64_C(1) << 30, peak = 0;
+    int64_t low = 0, high = INT64_C(1) << 26, peak = 0;
     char said[300] = "";
-    while (high - low > 1024) {
+    while (high - low > 4096) {
         const int64_t middle = (low + high) / 2, before = c.live;
         spt_model *model = NULL;
         OK(ctx, spt_ctx_set_memory_limit(ctx, middle));
