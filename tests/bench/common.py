@@ -105,8 +105,8 @@ class Worker:
                                         text=True, env=environment(threads, folder))
         try:
             self.facts = json.loads(self.answer("ready"))
-        except Unavailable:
-            self.close()
+        except BaseException:
+            self.close(at_once=True)
             raise
 
     def answer(self, word):
@@ -151,8 +151,11 @@ class Worker:
     def seconds(self):
         return statistics.median(seconds for _, seconds in self.rounds)
 
-    def close(self):
-        self.process.stdin.close()
+    def close(self, at_once=False):
+        if at_once:
+            self.process.kill()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
         self.errors.close()
@@ -160,16 +163,14 @@ class Worker:
 
 @contextlib.contextmanager
 def crew():
-    """A list of workers that are all ended in the end."""
-    workers = []
+    """A list of workers that are all ended in the end, without delay when something went wrong."""
+    workers, wrong = [], True
     try:
         yield workers
+        wrong = False
     finally:
         for worker in workers:
-            try:
-                worker.close()
-            except OSError:
-                pass
+            worker.close(at_once=wrong)
 
 
 def start_ours(workers, *words, threads=1, folder):

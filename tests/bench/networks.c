@@ -17,9 +17,9 @@ enum { FOUR = SPT_CHANNEL_A | SPT_CHANNEL_A_D1 | SPT_CHANNEL_A_D2 | SPT_CHANNEL_
 #define FLOPS(first, rest) (4 * (first) + 6 * (rest)), (2 * ((first) + (rest)))
 
 static const bench_job jobs[] = {
-    {"R1", 210, 4, FOUR, 8192, 1024, 1, FLOPS(R1_FIRST, R1_REST)},
-    {"R2", 210, 4, FOUR, 4096, 256, 1, FLOPS(R2_FIRST, R2_REST)},
-    {"R3", 175, 1, SPT_CHANNEL_A, 16384, 64, 3, FLOPS(R3_FIRST, R3_REST)},
+    {"R1", 210, 4, FOUR, 8192, 1024, 2, FLOPS(R1_FIRST, R1_REST)},
+    {"R2", 210, 4, FOUR, 4096, 256, 2, FLOPS(R2_FIRST, R2_REST)},
+    {"R3", 175, 1, SPT_CHANNEL_A, 16384, 64, 6, FLOPS(R3_FIRST, R3_REST)},
 };
 
 const bench_job *bench_find(const char *name)

@@ -24,6 +24,9 @@ class Keras:
         self.model = self.build(network)
         # steps: mini-batches in one call of the compiled function; 1 is what Keras does unless told.
         self.model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse", jit_compile=xla, steps_per_execution=steps)
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.start = self.model.get_weights()
+        self.moments = [np.array(v) for v in self.model.optimizer.variables]
 
     def build(self, network):
         layers = self.keras.layers
@@ -52,11 +55,6 @@ class Keras:
     def train(self, rows, batch, epochs):
         x, y = (self.x, self.y) if rows is None else (self.x[rows], self.y[rows])
         return self.model.fit(x, y, batch_size=batch, epochs=epochs, shuffle=True, verbose=0).history["loss"][-1]
-
-    def remember(self):
-        """Keep the weights and the optimiser as they are now, for restart()."""
-        self.start = self.model.get_weights()
-        self.moments = [np.array(v) for v in self.model.optimizer.variables]
 
     def restart(self):
         self.model.set_weights(self.start)

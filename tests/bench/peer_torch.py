@@ -36,6 +36,7 @@ class Torch:
         torch.manual_seed(1)
         self.versions = f"PyTorch {torch.__version__}"
         self.model = build(network)
+        self.start = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.forward = self.model
         if compiled:
             if not hasattr(torch, "compile"):
@@ -65,9 +66,6 @@ class Torch:
                 loss.backward()
                 self.optimizer.step()
         return float(loss.detach())
-
-    def remember(self):
-        self.start = {k: v.clone() for k, v in self.model.state_dict().items()}
 
     def restart(self):
         self.model.load_state_dict(self.start)

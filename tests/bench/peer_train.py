@@ -44,13 +44,13 @@ def some_folds(peer, job, y, fold, mine, epochs):
 
 def warm_up(peer, job, fold):
     """Everything that is traced or compiled on first sight: full and last batches, predictions."""
+    peer.train(None, job["batch"], 1)
     if fold is None:
-        peer.train(None, job["batch"], 1)
         return
-    peer.train(np.arange(job["batch"]), job["batch"], 1)
-    peer.remember()
-    for size in sorted({int((fold != f).sum()) % job["batch"] for f in range(fold.max() + 1)} - {0}):
-        peer.train(np.arange(job["batch"] + size), job["batch"], 1)
+    everyone = np.arange(len(fold))
+    for f in range(fold.max() + 1):
+        last = int((fold != f).sum()) % job["batch"]
+        peer.train(np.resize(everyone, job["batch"] + last), job["batch"], 1)
     peer.predict(np.flatnonzero(fold == 0))
 
 

@@ -14,7 +14,11 @@ python=${PYTHON:-python3}
 # PyTorch first and by itself: what asks for it later finds this one good enough. On x86-64 Linux the
 # index may have only a build for GPUs, which works too.
 torch='torch==2.13.0 numpy'
-others='tensorflow-cpu keras optuna hyperopt onnx onnxscript onnxruntime setuptools'
+others='tensorflow-cpu keras optuna hyperopt onnx onnxscript onnxruntime'
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 1' INT TERM
 
 say()
 {
@@ -28,11 +32,10 @@ fail()
 install()
 {
     # shellcheck disable=SC2086
-    "$folder/bin/python" -m pip install --disable-pip-version-check --quiet $1 2>"$folder/install.log" || {
-        tail -n 5 "$folder/install.log" >&2
+    "$folder/bin/python" -m pip install --disable-pip-version-check --quiet $1 2>"$log" || {
+        tail -n 5 "$log" >&2
         fail "pip could not install: $1"
     }
-    rm -f "$folder/install.log"
 }
 # complete NAME...: are distributions of all these names (with version or without) there?
 complete()
