@@ -29,16 +29,21 @@ VALID, SAME = 1, 2  # spt_padding
 MAX, AVERAGE = 1, 2  # spt_pool
 ACTIVATIONS = {1: "relu", 2: "leaky_relu", 3: "elu", 4: "selu", 5: "swish"}  # spt_activation
 LOSSES = ("mse", "mae", "huber")
-# How near (relative to the layer's root mean square) a value may come to a kink of the function, where rounding
-# decides which of two gradients is right. Rounding moves a value of float32 by about 1e-6 of that.
-MARGIN = 5e-6
-# How far PyTorch's float32 may be from its float64: outputs, gradients, weights after the last step, in the measure of
-# the bars (1e-5, 1e-4, 1e-3). Beyond, rounding decides and the numbers of a draw say nothing on who is right: weights
-# and data are drawn anew; after some tries another shape.
-ROUNDING = (1e-6, 1e-5, 2e-5)
+# Where rounding decides, the numbers of a draw say nothing on who is right: weights and data are drawn anew, after some
+# tries another shape. Outputs, gradients, weights after the last step may differ by this, in the measure of the bars
+# (1e-5, 1e-4, 1e-3), between PyTorch's float32 and float64, and when all kinks within reach are taken the other way.
+ROUNDING = (1e-6, 3e-6, 2e-5)
+KINKS = (1e-6, 2e-5, 2e-4)
 TRIES = 8
 # Batch normalisation of two values gives -1 and 1 whatever they are: no gradient but rounding.
 FEWEST_NORMALISED = 5
+
+
+# Rounding takes a value of float32 by about 1e-6 of its layer's root mean square from where it should be, some steps on
+# by more. Within this share of it of a kink (of ReLU, of the largest in a window, of the absolute error) rounding may
+# decide which of two gradients is taken. Of many values each weighs little and some are always near: less is enough.
+def reach(n_values):
+    return min(3e-5, max(3e-6, 0.06 / n_values))
 
 
 @dataclasses.dataclass
@@ -184,8 +189,8 @@ class Model(torch.nn.Module):
             channels = l.units or channels
             self.parts.append(part)
 
-    def forward(self, x, nearest=None):
-        """x is rows x bands x channels. `nearest` collects how near values came to kinks."""
+    def forward(self, x, mirror=False):
+        """x is rows x bands x channels. `mirror` takes the other gradient at kinks within reach."""
         x = x.transpose(1, 2)
         for l, part in zip(self.net.layers + [Layer("d")], self.parts):
             if l.what == "c":
@@ -195,34 +200,54 @@ class Model(torch.nn.Module):
             elif l.what == "b":
                 x = part(x)
             elif l.what == "a":
-                if nearest is not None and l.type in (1, 2, 4):
-                    nearest.append((x.abs().min() / x.square().mean().sqrt()).item())
-                x = {1: F.relu, 2: F.leaky_relu, 3: F.elu, 4: F.selu, 5: F.silu}[l.type](x)
+                f = {1: F.relu, 2: F.leaky_relu, 3: F.elu, 4: F.selu, 5: F.silu}[l.type]
+                x = gradient_of(f(x), f(other_side(x, size(x)))) if mirror else f(x)
             else:
-                x = pool(x, l, nearest)
+                x = pool(x, l, mirror)
         return x
 
 
-def pool(x, l, nearest):
+def gradient_of(value, other):
+    """The value, with the gradient of the other."""
+    return other + (value - other).detach()
+
+
+def size(x):
+    return x[x.isfinite()].square().mean().sqrt()
+
+
+def other_side(x, scale):
+    """x, but on the other side of zero where it is within reach."""
+    return x - torch.where(x.abs() < reach(x.numel()) * scale, 2 * x, 0 * x).detach()
+
+
+def other_largest(x, l):
+    """x, but where the two largest of a window are within reach the second is the larger. Zeros are those of ReLU, which
+    passes no gradient on."""
+    two = x.unfold(2, l.kernel, l.stride).topk(2, dim=3)
+    gap = two.values[..., 0] - two.values[..., 1]
+    near = (gap < reach(x.numel()) * size(x)) & (two.values[..., 0] != 0)
+    second = two.indices[..., 1] + l.stride * torch.arange(gap.shape[2])
+    return x.scatter_add(2, second, torch.where(near, 2 * gap, torch.zeros_like(gap)).detach())
+
+
+def pool(x, l, mirror):
     padding = windows(x.shape[2], l)[1:]
     if l.type == AVERAGE:
         inside = F.avg_pool1d(F.pad(torch.ones_like(x), padding), l.kernel, l.stride)
         return F.avg_pool1d(F.pad(x, padding), l.kernel, l.stride) / inside
     x = F.pad(x, padding, value=-math.inf)
-    if nearest is not None:
-        two = x.unfold(2, l.kernel, l.stride).topk(2, dim=3).values
-        gap = two[..., 0] - two[..., 1]
-        gap = gap[two[..., 0] != 0]  # zeros of ReLU: no gradient goes through
-        scale = x[x.isfinite()].square().mean().sqrt()
-        if gap.numel():
-            nearest.append((gap.min() / scale).item())
-    return F.max_pool1d(x, l.kernel, l.stride)
+    y = F.max_pool1d(x, l.kernel, l.stride)
+    return gradient_of(y, F.max_pool1d(other_largest(x, l), l.kernel, l.stride)) if mirror else y
 
 
-def loss_of(net, y, target):
+def loss_of(net, y, target, mirror=False):
     if net.loss == "huber":
         return F.huber_loss(y, target, delta=net.huber_delta)
-    return {"mse": F.mse_loss, "mae": F.l1_loss}[net.loss](y, target)
+    if net.loss == "mae":
+        loss = F.l1_loss(y, target)
+        return gradient_of(loss, other_side(y - target, 1.0).abs().mean()) if mirror else loss
+    return F.mse_loss(y, target)
 
 
 # ---- reference values --------------------------------------------------------------------------------------------
@@ -276,7 +301,6 @@ class Values:
     predicted: torch.Tensor
     trained: torch.Tensor
     predicted_last: torch.Tensor
-    nearest: float  # kink, relative; in the first step
 
 
 def rounded(state):
@@ -291,9 +315,9 @@ def predict(model, x):
     return y
 
 
-def reference(net, dtype, backwards=False):
-    """Train with PyTorch's initial weights (which are float32) and data in numbers of that type. The rows backwards: the
-    same sums in another order."""
+def reference(net, dtype, steps=STEPS, backwards=False, mirror=False):
+    """Train with PyTorch's initial weights (which are float32) and data in numbers of that type. `backwards` has the rows
+    the other way round: the same sums in another order; `mirror` takes kinks the other way."""
     torch.manual_seed(net.seed)
     model = Model(net)
     initial = rounded(model.state_dict())
@@ -302,24 +326,22 @@ def reference(net, dtype, backwards=False):
     x, target = x.to(dtype), target.to(dtype)
     predicted = predict(model, x)
     adam = torch.optim.Adam(model.parameters(), lr=net.learning_rate)
-    losses, nearest = [], []
-    for step in range(1, STEPS + 1):
+    losses = []
+    for step in range(1, steps + 1):
         # We add epsilon to the root of the uncorrected mean square (as Keras does), PyTorch to that of the corrected.
         adam.param_groups[0]["eps"] = net.epsilon / math.sqrt(1 - 0.999**step)
         adam.zero_grad()
-        y = model(x, nearest if step == 1 else None)
-        loss = loss_of(net, y, target)
+        y = model(x, mirror)
+        loss = loss_of(net, y, target, mirror)
         loss.backward()
         losses.append(loss.item())
-        if net.loss == "mae":  # one sign that changes changes the whole gradient: none may be in doubt
-            nearest.append((y - target).abs().min().item())
         if step == 1:
             trained = y.detach()
             gradient = {k: p.grad.detach().clone() for k, p in model.named_parameters()}
         adam.step()
     final = rounded(model.state_dict())
     model.load_state_dict(final, strict=False)  # what ours will load
-    return Values(initial, gradient, final, losses, predicted, trained, predict(model, x), min(nearest, default=1.0))
+    return Values(initial, gradient, final, losses, predicted, trained, predict(model, x))
 
 
 def difference(a, b, scale=None):
@@ -328,31 +350,33 @@ def difference(a, b, scale=None):
     return off / (b if scale is None else scale).double().abs().max().item() if off else 0.0
 
 
-def steady(net, double, single, turn=lambda y: y):
-    """Is PyTorch's float32 within ROUNDING of its float64? `turn` puts the rows in order."""
-    output = max(difference(turn(getattr(single, k)), getattr(double, k)) for k in ("predicted", "trained"))
+def steady(net, double, other, most, turn=lambda y: y):
+    """Is `other` near enough to the values in float64? `turn` puts the rows in order."""
+    output = max(difference(turn(getattr(other, k)), getattr(double, k)) for k in ("predicted", "trained"))
     gradient = weight = 0.0
     scale = None
     for t in tensors(net):
         if t.trainable:
             scale = scale if t.zero else double.gradient[t.name]
-            gradient = max(gradient, difference(single.gradient[t.name], double.gradient[t.name], scale))
+            gradient = max(gradient, difference(other.gradient[t.name], double.gradient[t.name], scale))
         if not t.undetermined:
-            weight = max(weight, difference(single.final[t.name], double.final[t.name]))
-    return all(off <= most for off, most in zip((output, gradient, weight), ROUNDING))
+            weight = max(weight, difference(other.final[t.name], double.final[t.name]))
+    return output <= most[0] and gradient <= most[1] and weight <= most[2]
 
 
 def fit_values(net):
     """The values in float64 and in float32, if they can say who is right, else None."""
-    double = reference(net, torch.float64)
-    alive = all(double.gradient[t.name].abs().max() > 0 for t in tensors(net) if t.trainable and not t.zero)
-    if not alive or double.nearest < MARGIN:
-        return None
-    single = reference(net, torch.float32)
-    if not steady(net, double, single):
-        return None
-    if not steady(net, double, reference(net, torch.float32, backwards=True), lambda y: y.flip(0)):
-        return None
+    for steps in (1, STEPS):  # one step shows most of what is unfit
+        double = reference(net, torch.float64, steps)
+        if not all(double.gradient[t.name].abs().max() > 0 for t in tensors(net) if t.trainable and not t.zero):
+            return None
+        single = reference(net, torch.float32, steps)
+        if not steady(net, double, single, ROUNDING):
+            return None
+        if not steady(net, double, reference(net, torch.float64, steps, mirror=True), KINKS):
+            return None
+        if not steady(net, double, reference(net, torch.float32, steps, backwards=True), ROUNDING, lambda y: y.flip(0)):
+            return None
     return double, single
 
 

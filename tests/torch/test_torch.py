@@ -18,7 +18,7 @@ import nets
 
 PROGRAM = os.path.abspath(sys.argv[1])
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-NETWORKS = int(sys.argv[3]) if len(sys.argv) > 3 else 40
+NETWORKS = int(sys.argv[3]) if len(sys.argv) > 3 else 32
 MOST_WEIGHTS = 20000  # larger than those in reference.bin
 
 
