@@ -269,17 +269,44 @@ static int64_t boundary_floats(const spt_network *network, int32_t i, int64_t sa
     return r.front + layout.lead + samples * layout.stride + r.behind;
 }
 
+/* Backward reads what stands between layers i - 1 and i. */
+static bool needed_again(const spt__pass *p, int32_t i)
+{
+    const spt__layer *l = &p->network->layers[i], *before = l - 1;
+    if (l->kind == &spt__kind_conv || l->kind == &spt__kind_dense || l->kind->gather) return true;
+    if (l->kind == &spt__kind_activation && l->type == SPT_ACTIVATION_SWISH) return true;
+    if (before->kind == &spt__kind_activation && before->type != SPT_ACTIVATION_SWISH)
+        return !done_behind(p, i - 1);
+    return before->kind == &spt__kind_pool && gate_of(p, i - 1) > 0;
+}
+
+/* Values in one place, from the boundary where they are written to the last behind layers that work
+ * in place: do they pass from one run to another, or are they needed for backward? */
+static bool holds_values(const spt__pass *p, int32_t from, int32_t to)
+{
+    if (from == 0 || to == p->network->n_layers) return true;
+    for (int32_t i = from; i <= to; i++)
+        if (starts_run(p, i) || (trains(p) && needed_again(p, i))) return true;
+    return false;
+}
+
+/* What only the next layer wants is there for a block of samples, and stays in the cache. */
 static void plan_values(spt__pass *p, spt__arena *arena)
 {
     const spt_network *network = p->network;
     int64_t front = room_of(network).front;
     for (int32_t i = 0; i <= network->n_layers; i++) {
-        if (i > 0 && in_place(p, i - 1)) {
-            if (arena->base) p->x[i] = p->x[i - 1];
-            continue;
+        int32_t end = i;
+        while (end < network->n_layers && in_place(p, end))
+            end++;
+        bool held = holds_values(p, i, end);
+        int64_t samples = held ? p->capacity : run_block(p, run_start(p, i - 1), p->capacity);
+        float *x = spt__arena_take(arena, boundary_floats(network, i, samples), sizeof *x);
+        for (int32_t k = i; arena->base && k <= end; k++) {
+            p->x[k] = x + front + spt__boundary_layout(network, k).lead;
+            p->x_held[k] = held;
         }
-        float *x = spt__arena_take(arena, boundary_floats(network, i, p->capacity), sizeof *x);
-        if (arena->base) p->x[i] = x + front + spt__boundary_layout(network, i).lead;
+        i = end;
     }
 }
 
@@ -330,7 +357,7 @@ static void plan_gradients(spt__pass *p, spt__arena *arena)
                     floats[held][which] = wanted;
                 if (round == 0 || !arena->base) continue;
                 float *buffer = in_x ? NULL : buffers[held][which] + front;
-                p->held[k] = held;
+                p->g_held[k] = held;
                 p->g[k] = in_x ? p->x[i] : buffer + spt__boundary_layout(network, k).lead;
             }
             if (!in_x) turn[held] = 1 - which;
@@ -348,8 +375,10 @@ static void plan_pass(spt__pass *p, spt__arena *arena)
     int32_t n = network->n_layers;
     p->x = spt__arena_take(arena, n + 1, sizeof *p->x);
     p->g = spt__arena_take(arena, n + 1, sizeof *p->g);
+    p->x_first = spt__arena_take(arena, n + 1, sizeof *p->x_first);
     p->g_first = spt__arena_take(arena, n + 1, sizeof *p->g_first);
-    p->held = spt__arena_take(arena, n + 1, sizeof *p->held);
+    p->x_held = spt__arena_take(arena, n + 1, sizeof *p->x_held);
+    p->g_held = spt__arena_take(arena, n + 1, sizeof *p->g_held);
     p->slots = spt__arena_take(arena, n, sizeof *p->slots);
     plan_values(p, arena);
     for (int32_t i = 0; i < n; i++) {
@@ -454,6 +483,8 @@ int32_t spt__pass_forward(spt__pass *p, int64_t n)
         if (couples(p, start)) layers[start].kind->settle(p, start);
         for (int64_t s = 0; s < n; s += block) {
             int64_t count = n - s < block ? n - s : block;
+            for (int32_t i = start + 1; i <= end; i++)
+                p->x_first[i] = p->x_held[i] ? 0 : s;
             for (int32_t i = start; i < end; i++)
                 if (!p->slots[i].done) SPT__TRY(layers[i].kind->forward(p, i, s, count));
             if (gathers) layers[end].kind->gather(p, end, s, count);
@@ -468,7 +499,7 @@ static int32_t back_through(spt__pass *p, int32_t start, int64_t first, int64_t 
     const spt__layer *layers = p->network->layers;
     int32_t top = run_top(p, start);
     for (int32_t i = start; i < top; i++)
-        p->g_first[i] = p->held[i] ? 0 : first;
+        p->g_first[i] = p->g_held[i] ? 0 : first;
     for (int32_t i = top - 1; i >= start && i >= p->first; i--) {
         if (i == start && couples(p, start))
             layers[i].kind->gather_back(p, i, first, n);

@@ -38,14 +38,15 @@ struct spt__pass {
     int64_t capacity;
     int32_t mode;
     int64_t rows; /* of the batch in hand */
-    /* The first sample's first value between layers; x[0] is the input, x[n_layers] the output.
-     * g[i] is the loss's gradient there, from sample g_first[i] on, NULL where nobody needs it. */
+    /* The first value of sample x_first[i] between layers; x[0] is the input, x[n_layers] the
+     * output. g[i] is the loss's gradient there, from sample g_first[i] on, NULL where nobody needs
+     * it. What is held is there for the whole batch, from sample 0, the rest for a block. */
     float **x, **g;
-    int64_t *g_first;
+    int64_t *x_first, *g_first;
+    bool *x_held, *g_held;
     float *gradient;   /* of the trainable weights, placed as in spt_network.values */
     float *statistics; /* running statistics to keep up to date; NULL: leave them alone */
     spt__slot *slots;
-    bool *held;       /* g[i] is there for the whole batch, not for a block only */
     int32_t first;    /* layer down to which backward goes */
     uint64_t version; /* of the weights that are packed */
     bool packed;
@@ -99,7 +100,7 @@ static inline spt__layout spt__boundary_layout(const spt_network *network, int32
 /* Sample s between layers i - 1 and i. */
 static inline float *spt__pass_x(const spt__pass *p, int32_t i, int64_t s)
 {
-    return p->x[i] + s * spt__boundary_layout(p->network, i).stride;
+    return p->x[i] + (s - p->x_first[i]) * spt__boundary_layout(p->network, i).stride;
 }
 static inline float *spt__pass_g(const spt__pass *p, int32_t i, int64_t s)
 {
