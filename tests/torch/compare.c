@@ -119,8 +119,11 @@ torch_case torch_read(const torch_file *file, uint32_t index)
     for (uint32_t i = 0; i < index; i++)
         take(&c, take_word(&c));
     uint32_t words = take_word(&c);
+    cursor whole = c;
+    take(&whole, words);
+    c.end = whole.at;
     torch_case out = {.steps = file->steps};
-    float *memory = out.memory = need(malloc(words * sizeof(float)));
+    float *memory = out.memory = need(malloc((size_t)words * sizeof(float)));
     out.seed = take_word(&c);
     out.bands = take_word(&c);
     out.channels = take_word(&c);

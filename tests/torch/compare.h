@@ -7,10 +7,9 @@
 
 /* What is measured, each as largest difference over largest value of a tensor. */
 typedef enum {
-    TORCH_OUTPUT, /* predictions and training outputs with the same weights, loss of the first step
-                   */
-    TORCH_GRADIENT, /* of every trainable tensor at the first step */
-    TORCH_WEIGHT,   /* every tensor after the last step, the loss then and what is predicted then */
+    TORCH_OUTPUT,   /* what both make of the same weights: predictions, and the first step's loss */
+    TORCH_GRADIENT, /* of every trainable tensor, in the first step */
+    TORCH_WEIGHT,   /* every tensor after the last step, and the loss of that step */
     TORCH_MEASURES
 } torch_measure;
 extern const char *const torch_measure_names[TORCH_MEASURES];
@@ -42,8 +41,8 @@ typedef struct torch_case {
     const unsigned char *layers; /* in the file's form */
     torch_tensor tensors[TORCH_MAX_TENSORS];
     double first_loss, last_loss;
-    float *predicted, *trained,
-        *predicted_last; /* rows x outputs: at first, in the first step, at last */
+    /* Outputs, rows x outputs: before the first step, in it, after the last step. */
+    float *predicted, *trained, *predicted_last;
     float *memory;
 } torch_case;
 
