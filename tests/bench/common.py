@@ -74,6 +74,8 @@ def scratch():
         yield pathlib.Path(folder)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except Unavailable as problem:  # in the middle of its turns
+        fail(problem)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -217,9 +219,17 @@ def progress(text):
         print("\r\033[K" + text, end="", file=sys.stderr, flush=True)
 
 
+def count(text):
+    """A whole number of at least 1, for the command line."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
 def common_options(parser, rounds):
     """What every benchmark can be told."""
-    parser.add_argument("--rounds", type=int, default=rounds, help=f"turns of every program ({rounds})")
+    parser.add_argument("--rounds", type=count, default=rounds, help=f"turns of every program ({rounds})")
     parser.add_argument("--ours", action="store_true", help="nobody else; no ratios")
     parser.add_argument("--by-cpu", action="store_true", help="count the processor time that a program got instead of the "
                         "time that passed: for a look on a machine that others use meanwhile")
@@ -244,10 +254,10 @@ class Load:
     """How busy others kept the machine meanwhile: their processor seconds per second."""
 
     def __init__(self):
-        self.start, self.busy, self.own = time.monotonic(), self.machine(), self.mine()
+        self.start, self.busy, self.own = time.monotonic(), self.everyone(), self.mine()
 
     @staticmethod
-    def machine():
+    def everyone():
         try:
             with open("/proc/stat", encoding="utf-8") as file:
                 user, nice, system, _idle, _wait, irq, soft, steal = map(int, file.readline().split()[1:9])
@@ -264,7 +274,7 @@ class Load:
         """To be called when the programs have ended, as their seconds count only then."""
         if self.busy is None:
             return ""
-        others = self.machine() - self.busy - (self.mine() - self.own)
+        others = self.everyone() - self.busy - (self.mine() - self.own)
         share = max(0.0, others / (time.monotonic() - self.start))
         return f"other programs kept {share:.2f} of {os.cpu_count()} cores busy meanwhile"
 

@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 
-from common import (Load, Worker, begin, common_options, crew, machine, peers_python, progress, say, scratch,
+from common import (Load, Worker, begin, common_options, count, crew, machine, peers_python, progress, say, scratch,
                     start_ours, start_peer, table, thousands, write_inputs)
 
 PEERS = {  # kind for peer_train.py -> name in the tables
@@ -192,11 +192,11 @@ def arguments():
     parser = argparse.ArgumentParser(prog="run.sh train", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=[], metavar="R1|R2|R3|CV|tenfold", help="only these")
     common_options(parser, 5)
-    parser.add_argument("--cv-rounds", type=int, default=3, help="turns of CV and tenfold (3)")
-    parser.add_argument("--finalists", type=int, default=2, help="others that run the whole CV job (2)")
-    parser.add_argument("--rows", type=int, default=17607, help="spectra of CV (17607)")
-    parser.add_argument("--folds", type=int, default=10, help="folds of CV (10)")
-    parser.add_argument("--epochs", type=int, default=5, help="epochs of CV (5)")
+    parser.add_argument("--cv-rounds", type=count, default=3, help="turns of CV and tenfold (3)")
+    parser.add_argument("--finalists", type=count, default=2, help="others that run the whole CV job (2)")
+    parser.add_argument("--rows", type=count, default=17607, help="spectra of CV (17607)")
+    parser.add_argument("--folds", type=count, default=10, help="folds of CV (10)")
+    parser.add_argument("--epochs", type=count, default=5, help="epochs of CV (5)")
     parser.add_argument("--peers", default=",".join(PEERS), help="who takes part (%(default)s)")
     args = parser.parse_args()
     parts = ["R1", "R2", "R3", "CV", "tenfold"]
