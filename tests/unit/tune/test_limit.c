@@ -36,7 +36,7 @@ static void run(int64_t limit, int threads, outcome *out)
     const int64_t before = c.live;
     c.peak = before;
     /* long enough for the folds to be under way together */
-    spt_cv *cv = new_cv(ctx, ds, "batch_size=128 epochs=20");
+    spt_cv *cv = new_cv(ctx, ds, "batch_size=128 epochs=5");
     spt_store *store = NULL;
     spt_study *study = NULL;
     spt_history *h = NULL;
