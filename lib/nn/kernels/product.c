@@ -23,7 +23,7 @@ enum {
     FEW_COLUMNS = 96, /* of a far apart: their lines stay in the first-level cache */
     LINE = 16,        /* floats that come from memory together */
     A_ROWS = 120,     /* rows of a packed at once: whole tiles of any height, eight lines */
-    SMALL_C = 64 * 1024
+    SMALL_C = 32 * 1024
 };
 static const int32_t rows_for[VECTORS + 1] = ROWS_FOR;
 
