@@ -56,14 +56,15 @@ static void average(const float *restrict x, int64_t rows, int64_t channels, flo
 void SPT__PATH(pool)(const spt__windows *w, const float *x, float *y, uint16_t *place)
 {
     int64_t channels = w->channels;
-    for (int64_t o = 0; o < w->outputs; o++, y += channels, place += place ? channels : 0) {
+    for (int64_t o = 0; o < w->outputs; o++, y += channels) {
         int64_t rows, start = inside(w, o, &rows);
+        uint16_t *from = place ? place + o * channels : NULL;
         if (!w->largest)
             average(x + start * channels, rows, channels, y);
         else if (rows == 2)
-            larger_of_two(x + start * channels, channels, y, place);
+            larger_of_two(x + start * channels, channels, y, from);
         else
-            largest(x + start * channels, rows, channels, y, place);
+            largest(x + start * channels, rows, channels, y, from);
     }
 }
 
@@ -95,11 +96,11 @@ static void clear(float *out, int64_t from, int64_t to, int64_t channels)
 static void back_apart(const spt__windows *w, const float *g, const uint16_t *place, float *out)
 {
     int64_t channels = w->channels, done = 0;
-    for (int64_t o = 0; o < w->outputs; o++, g += channels, place += place ? channels : 0) {
+    for (int64_t o = 0; o < w->outputs; o++, g += channels) {
         int64_t rows, start = inside(w, o, &rows);
         clear(out, done, start, channels);
         if (w->largest)
-            place_largest(g, place, rows, channels, out + start * channels);
+            place_largest(g, place + o * channels, rows, channels, out + start * channels);
         else
             place_average(g, rows, channels, out + start * channels);
         done = start + rows;
@@ -131,10 +132,10 @@ void SPT__PATH(pool_back)(const spt__windows *w, const float *g, const uint16_t 
     }
     int64_t channels = w->channels;
     clear(out, 0, w->length, channels);
-    for (int64_t o = 0; o < w->outputs; o++, g += channels, place += place ? channels : 0) {
+    for (int64_t o = 0; o < w->outputs; o++, g += channels) {
         int64_t rows, start = inside(w, o, &rows);
         if (w->largest)
-            add_largest(g, place, channels, out + start * channels);
+            add_largest(g, place + o * channels, channels, out + start * channels);
         else
             add_average(g, rows, channels, out + start * channels);
     }

@@ -323,6 +323,7 @@ static void run_block(const spt__product *q, const plan *p, int64_t m0, int64_t 
             s.t.b = q->b.data + k0 * q->b.row + s.start;
             s.t.b_row = q->b.row;
         }
+        s.t.ahead = s.t.b; /* no hint yet */
         if (p->pack_a && packed_rows != s.rows) {
             spt__mat part = {q->a.data + m0 * q->a.row + k0 * q->a.col, q->a.row, q->a.col};
             pack_a(part, m1 - m0, k, s.rows, a_room);
