@@ -14,6 +14,7 @@
 #include "spectune/nn.h"
 #include "spectune/model.h"
 #include "spectune/store.h"
+#include "spectune/search.h"
 #include "spectune/tune.h"
 #include "spectune/explain.h"
 

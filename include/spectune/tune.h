@@ -1,6 +1,6 @@
 /**
  * @file
- * Tuning: samplers propose configurations, an objective scores them, a study keeps the record.
+ * Tuning: a sampler proposes configurations, an objective scores them, a study keeps the record.
  *
  * Ask and tell are the base; spt_study_run() is a short client of them. The cross-validation of a
  * 1D-CNN (spt_cv) is an ordinary objective: a host's own takes the same road.
@@ -11,6 +11,7 @@
 #define SPECTUNE_TUNE_H
 
 #include "model.h"
+#include "search.h"
 #include "store.h"
 
 #ifdef __cplusplus
@@ -23,13 +24,6 @@ extern "C" {
 typedef struct spt_study spt_study;
 /** One trial between ask and tell. @threads ctx */
 typedef struct spt_trial spt_trial;
-
-/** Knobs of samplers: `sampler` tpe|random (tpe), `seed` (1), `first` default|random (default: the
- * first trial has the defaults of the space), and for TPE as hyperopt has it (Bergstra et al.
- * 2011): `startup` (20 random trials first), `gamma` (0.25; the best ceil(gamma * sqrt(n)) trials
- * count as good), `candidates` (24), `prior_weight` (1), `forgetting` (25 newest trials at full
- * weight). */
-SPT_API int32_t spt_sampler_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Open a study, or make it if the store has none of that name.
  *

@@ -2,7 +2,7 @@
 #ifndef SPT_LIB_TUNE_STUDY_H
 #define SPT_LIB_TUNE_STUDY_H
 
-#include "sampler.h"
+#include "../search/sampler.h"
 
 #include "../base/ctx.h"
 #include "../store/store.h"

@@ -16,7 +16,8 @@ BELOW = {
     "nn": {"base", "space"},
     "model": {"base", "data", "prep", "space", "nn"},
     "store": {"base", "space"},
-    "tune": {"base", "data", "prep", "space", "nn", "model", "store"},
+    "search": {"base", "space", "store"},
+    "tune": {"base", "data", "prep", "space", "nn", "model", "store", "search"},
     "explain": {"base", "space", "store"},
 }
 FILE_LINES = 600
@@ -102,6 +103,11 @@ def main():
            for n, line in enumerate(p.read_text(encoding="utf-8").splitlines(), 1)
            if re.search(r"\b(printf|fprintf|snprintf|fopen|getenv|setenv|exit|abort|signal|strtod|atof|time_t)\s*\(", line)
            and not line.lstrip().startswith(("*", "/*", "//"))])
+    check("tests read numbers alike in every locale",
+          [f"{p.relative_to(root)}:{n}: {line.strip()}"
+           for p in sorted((root / "tests").rglob("*.[ch]"))
+           for n, line in enumerate(p.read_text(encoding="utf-8").splitlines(), 1)
+           if re.search(r"\b(strtod|strtof|atof|sscanf)\s*\(", line)])
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 

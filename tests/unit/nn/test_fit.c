@@ -429,7 +429,7 @@ START_TEST(memory_has_a_limit)
     const char *help = strstr(spt_ctx_last_error(ctx), "batch_size ");
     ck_assert_ptr_nonnull(strstr(spt_ctx_last_error(ctx), " KiB of memory, the limit is "));
     ck_assert_ptr_nonnull(help);
-    double offered = strtod(help + strlen("batch_size "), NULL);
+    double offered = (double)strtol(help + strlen("batch_size "), NULL, 10);
     ck_assert(offered >= 16 && offered < 60);
     knob("batch_size", offered + 1);
     FAILS(ctx, SPT_ELIMIT, "would fit", fit(network, 60, 10, NULL, NULL, &report));

@@ -216,7 +216,8 @@ START_TEST(one_model)
     ck_assert_msg(help != NULL, "%s", said);
     spt_model *model = NULL;
     OK(ctx, spt_ctx_set_memory_limit(ctx, low));
-    OK(ctx, spt_options_set_number(o, "batch_size", strtod(help + strlen("batch_size "), NULL)));
+    OK(ctx, spt_options_set_number(o, "batch_size",
+                                   (double)strtol(help + strlen("batch_size "), NULL, 10)));
     OK(ctx, spt_model_fit(ctx, ds, NULL, "y", config, 0, o, NULL, NULL, NULL, &model));
     spt_model_free(model);
     spt_config_free(config);

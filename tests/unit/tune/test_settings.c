@@ -2,6 +2,8 @@
  * the record and the model, and what is refused. */
 #include "studies.h"
 
+#include "base/text.h"
+
 /* ---- settings that are searched ---- */
 
 /* The configuration's scaling, not that of the settings, is that of trial, refit and folds. */
@@ -128,7 +130,9 @@ static char *one_trial(spt_ctx *ctx, const spt_dataset *ds, const char *settings
     OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y));
     for (int i = 0; i < SAMPLES; i++)
         sum += pow((double)predictions[i] - y[i], 2) / SAMPLES;
-    *pooled = strtod(spt_history_attribute(h, 0, "rmse"), NULL);
+    const char *rmse = spt_history_attribute(h, 0, "rmse");
+    ck_assert_msg(rmse != NULL && spt__parse_double(rmse, strlen(rmse), '.', pooled), "rmse is %s",
+                  rmse != NULL ? rmse : "missing");
     RELATIVE(*pooled, sqrt(sum), 1e-5);
     char *text = document(ctx, cv, h, 0);
     spt_history_free(h);

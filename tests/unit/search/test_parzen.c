@@ -2,7 +2,7 @@
  * hyperopt's rules there (np.insert at np.searchsorted, np.diff, np.clip, scipy.stats.norm). */
 #include "testing.h"
 
-#include "tune/parzen.h"
+#include "search/parzen.h"
 
 typedef struct fixture {
     spt_ctx *ctx;

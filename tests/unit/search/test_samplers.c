@@ -2,8 +2,8 @@
  */
 #include "testing.h"
 
-#include "tune/sampler.h"
-#include "tune/tpe.h"
+#include "search/sampler.h"
+#include "search/tpe.h"
 
 static const char *const KINDS[] = {"tpe", "random"};
 enum { N_KINDS = 2, MAX_PARAMS = 16, MAX_TRIALS = 1000 };

@@ -4,8 +4,8 @@
  * Contract. What a sampler proposes is a function of (the trials in the view, the seed, the
  * sequence number of the trial to come, the attempt), of nothing else: it keeps no stream of random
  * numbers and no memory from one ask to the next that changes a result. */
-#ifndef SPT_LIB_TUNE_SAMPLER_H
-#define SPT_LIB_TUNE_SAMPLER_H
+#ifndef SPT_LIB_SEARCH_SAMPLER_H
+#define SPT_LIB_SEARCH_SAMPLER_H
 
 #include "../base/options.h"
 #include "../base/rng.h"

@@ -1,8 +1,8 @@
 /* Densities of one parameter, estimated from the values that trials had: the adaptive Parzen
  * estimator of Bergstra et al. 2011 in the form that hyperopt gave it. Knows nothing of trials and
  * of other parameters. */
-#ifndef SPT_LIB_TUNE_PARZEN_H
-#define SPT_LIB_TUNE_PARZEN_H
+#ifndef SPT_LIB_SEARCH_PARZEN_H
+#define SPT_LIB_SEARCH_PARZEN_H
 
 #include "../base/rng.h"
 #include "../space/space.h"

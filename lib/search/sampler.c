@@ -2,7 +2,7 @@
  */
 #include "sampler.h"
 
-#include "spectune/tune.h"
+#include "spectune/search.h"
 
 static const spt__sampler_kind *const kinds[] = {&spt__sampler_tpe, &spt__sampler_random};
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };

@@ -1,7 +1,7 @@
 /* The tree-structured Parzen estimator's view of one parameter, for tests and for hosts that plot.
  */
-#ifndef SPT_LIB_TUNE_TPE_H
-#define SPT_LIB_TUNE_TPE_H
+#ifndef SPT_LIB_SEARCH_TPE_H
+#define SPT_LIB_SEARCH_TPE_H
 
 #include "sampler.h"
 
