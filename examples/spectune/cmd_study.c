@@ -1,4 +1,4 @@
-/* spectune trials, best, importance: what a study holds. */
+/* spectune trials, best: what a study holds. */
 #include "tool.h"
 
 #include <math.h>
@@ -17,14 +17,6 @@ const arg_option trials_options[] = {
 const arg_option best_options[] = {
     NAME_OPTION,
     {"config", "FILE", ARG_TEXT, 0, 0, NULL, "write the configuration as XML, for spectune fit"},
-    JSON_OPTION,
-    HELP_OPTION,
-    {.name = NULL}};
-const arg_option importance_options[] = {
-    NAME_OPTION,
-    {"trees", "N", ARG_INT, 1, 100000, "64", "trees of the forest"},
-    {"seed", "N", ARG_INT, 0, 9007199254740992.0, "1", "names the forest"},
-    THREADS_OPTION,
     JSON_OPTION,
     HELP_OPTION,
     {.name = NULL}};
@@ -249,81 +241,6 @@ int command_best(tool *t)
         code = print_json(trial_json(h, best));
     else
         print_best(h, best);
-    spt_history_free(h);
-    spt_store_free(store);
-    return code;
-}
-
-/* ---- importance ---- */
-
-static int importance_json(const spt_fanova *f)
-{
-    json_t *o = json_object(), *list = json_array(), *left_out = json_array();
-    for (int32_t i = 0; i < spt_fanova_count(f); i++) {
-        spt_importance p;
-        spt_record_init(&p, sizeof p);
-        spt_fanova_main(f, i, &p);
-        json_t *q = json_object();
-        json_object_set_new(q, "name", json_string(p.name));
-        json_object_set_new(q, "group", json_string(p.group));
-        json_object_set_new(q, "share", json_number_or_null(p.share));
-        json_object_set_new(q, "sd", json_number_or_null(p.sd));
-        json_array_append_new(list, q);
-    }
-    for (int32_t i = 0; spt_fanova_left_out(f, i) != NULL; i++)
-        json_array_append_new(left_out, json_string(spt_fanova_left_out(f, i)));
-    json_object_set_new(o, "trials", json_integer(spt_fanova_trials(f)));
-    json_object_set_new(o, "out_of_bag_r2", json_number_or_null(spt_fanova_out_of_bag(f)));
-    json_object_set_new(o, "parameters", list);
-    json_object_set_new(o, "residual", json_number_or_null(spt_fanova_residual(f)));
-    json_object_set_new(o, "left_out", left_out);
-    return print_json(o);
-}
-
-static void print_importance(const spt_fanova *f)
-{
-    int left_out = 0;
-    printf("share of the variance of the loss (main effects, fANOVA; %lld trials)\n\n",
-           (long long)spt_fanova_trials(f));
-    for (int32_t i = 0; i < spt_fanova_count(f); i++) {
-        spt_importance p;
-        spt_record_init(&p, sizeof p);
-        spt_fanova_main(f, i, &p);
-        printf("  %-22s %-10s %6.3f +- %5.3f  ", p.name, p.group, p.share, p.sd);
-        for (int k = 0; k < (int)lround(p.share * 40); k++)
-            putchar('#');
-        printf("\n");
-    }
-    printf("  %-33s %6.3f\n", "interactions", spt_fanova_residual(f));
-    printf("\nThe forest explains %.0f %% of the variance of trials it has not seen.\n",
-           100 * spt_fanova_out_of_bag(f));
-    while (spt_fanova_left_out(f, left_out) != NULL)
-        left_out++;
-    if (left_out > 0)
-        printf("%d parameters that exist only in some trials are left out.\n", left_out);
-}
-
-int command_importance(tool *t)
-{
-    spt_store *store = NULL;
-    spt_history *h = NULL;
-    spt_options *forest = NULL;
-    spt_fanova *f = NULL;
-    int code = inputs_history(t, t->operands[0], &store, &h);
-    if (code >= 0) return code;
-    code = EXIT_DONE;
-    if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0 ||
-        spt_forest_options_new(t->ctx, &forest) < 0 ||
-        spt_options_set_number(forest, "trees", arg_number(t, "trees", 64)) < 0 ||
-        spt_options_set_number(forest, "seed", arg_number(t, "seed", 1)) < 0 ||
-        spt_fanova_new(t->ctx, h, forest, &f) < 0)
-        code = fail_library(t);
-    else if (arg_flag(t, "json"))
-        code = importance_json(f);
-    else
-        print_importance(f);
-    spt_fanova_free(f);
-    spt_options_free(forest);
     spt_history_free(h);
     spt_store_free(store);
     return code;

@@ -1,198 +1,22 @@
-/* Growing a regression tree: least squares, thresholds drawn between neighbours, categories split
- * by sets (ordered by their means, the best cut of that order is the best of all sets). */
-#include "forest.h"
+/* Growing a tree, and what it says. */
+#include "grow.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-static int32_t words_of(const spt__axis *axis)
-{
-    return (int32_t)((axis->count + 63) / 64);
-}
-
-static bool has(const uint64_t *set, int64_t value)
-{
-    return (set[value / 64] >> (value % 64) & 1) != 0;
-}
-
-double spt__axis_below(const spt__axis *axis, int64_t k)
-{
-    if (!axis->log) return (double)k / (double)axis->count;
-    const double first = log(axis->low - 0.5 * axis->step);
-    const double last = log(axis->low + ((double)axis->count - 0.5) * axis->step);
-    return (log(axis->low + ((double)k - 0.5) * axis->step) - first) / (last - first);
-}
-
-/* ---- one tree at work ---- */
-
-typedef struct pair {
-    double x, y;
-} pair;
-
-typedef struct split {
-    int32_t axis; /* -1: none */
-    double gain;  /* how much the sum of squares falls */
-    double cut;
-} split;
-
-typedef struct grower {
-    spt__tree *tree;
-    const spt__forest_data *data;
-    const spt__forest_settings *settings;
-    spt__rng rng;
-    int64_t *rows;  /* bootstrap sample, partitioned in place */
-    pair *pairs;    /* scratch of n */
-    int32_t *order; /* the axes, shuffled at every split */
-    /* per category of one axis, scratch of the largest count */
-    double *sum;
-    int64_t *count, *sorted;
-    uint64_t *set, *best_set;
-    int32_t set_words;
-} grower;
-
-static int by_x(const void *a, const void *b)
-{
-    const pair *p = a, *q = b;
-    if (p->x != q->x) return p->x < q->x ? -1 : 1;
-    return p->y < q->y ? -1 : p->y > q->y;
-}
-
-/* A place for the threshold between two neighbours; of indices, the last that goes left. */
-static double place(grower *g, const spt__axis *axis, double a, double b)
-{
-    if (axis->count > 0) return a + (double)spt__rng_below(&g->rng, (uint64_t)(b - a));
-    const double u = spt__rng_double(&g->rng), cut = a + u * (b - a);
-    return cut < b ? cut : a;
-}
-
-static void try_ordered(grower *g, int32_t axis, const int64_t *rows, int64_t n, double total,
-                        split *best)
-{
-    const double *x = g->data->x + axis * g->data->n;
-    double left = 0, a = 0, b = 0, gain = 0;
-    for (int64_t i = 0; i < n; i++)
-        g->pairs[i] = (pair){x[rows[i]], g->data->y[rows[i]]};
-    qsort(g->pairs, (size_t)n, sizeof *g->pairs, by_x);
-    for (int64_t i = 1; i < n; i++) {
-        left += g->pairs[i - 1].y;
-        if (g->pairs[i].x <= g->pairs[i - 1].x || i < g->settings->min_leaf ||
-            n - i < g->settings->min_leaf)
-            continue;
-        const double right = total - left;
-        const double found =
-            left * left / (double)i + right * right / (double)(n - i) - total * total / (double)n;
-        if (found > gain) {
-            gain = found;
-            a = g->pairs[i - 1].x;
-            b = g->pairs[i].x;
-        }
-    }
-    if (gain <= best->gain) return;
-    best->gain = gain;
-    best->axis = axis;
-    best->cut = place(g, &g->data->axes[axis], a, b);
-}
-
-/* Categories that the rows have, by their means (insertion sort: they are few). */
-static int64_t sort_categories(grower *g, const double *x, int64_t k, const int64_t *rows,
-                               int64_t n)
-{
-    int64_t present = 0;
-    memset(g->sum, 0, (size_t)k * sizeof *g->sum);
-    memset(g->count, 0, (size_t)k * sizeof *g->count);
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t c = (int64_t)x[rows[i]];
-        g->sum[c] += g->data->y[rows[i]];
-        g->count[c]++;
-    }
-    for (int64_t c = 0; c < k; c++) {
-        if (g->count[c] == 0) continue;
-        const double mean = g->sum[c] / (double)g->count[c];
-        int64_t at = present++;
-        for (; at > 0; at--) {
-            const int64_t other = g->sorted[at - 1];
-            if (g->sum[other] / (double)g->count[other] <= mean) break;
-            g->sorted[at] = other;
-        }
-        g->sorted[at] = c;
-    }
-    return present;
-}
-
-static void try_categorical(grower *g, int32_t axis, const int64_t *rows, int64_t n, double total,
-                            split *best)
-{
-    const int64_t k = g->data->axes[axis].count;
-    const int64_t present = sort_categories(g, g->data->x + axis * g->data->n, k, rows, n);
-    double left = 0, gain = 0;
-    int64_t n_left = 0, cut = 0;
-    for (int64_t i = 1; i < present; i++) {
-        left += g->sum[g->sorted[i - 1]];
-        n_left += g->count[g->sorted[i - 1]];
-        if (n_left < g->settings->min_leaf || n - n_left < g->settings->min_leaf) continue;
-        const double right = total - left;
-        const double found = left * left / (double)n_left + right * right / (double)(n - n_left) -
-                             total * total / (double)n;
-        if (found > gain) {
-            gain = found;
-            cut = i;
-        }
-    }
-    if (gain <= best->gain) return;
-    best->gain = gain;
-    best->axis = axis;
-    memset(g->best_set, 0, (size_t)g->set_words * sizeof *g->best_set);
-    /* Nothing is known of the values that no row here has: each goes where a coin says. */
-    for (int64_t c = 0; c < k; c++)
-        if (g->count[c] == 0 && spt__rng_below(&g->rng, 2) == 0)
-            g->best_set[c / 64] |= (uint64_t)1 << (c % 64);
-    for (int64_t i = 0; i < cut; i++)
-        g->best_set[g->sorted[i] / 64] |= (uint64_t)1 << (g->sorted[i] % 64);
-}
-
-static split best_split(grower *g, const int64_t *rows, int64_t n)
-{
-    const int32_t d = g->data->d;
-    split best = {-1, 0, 0};
-    double total = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) {
-        total += g->data->y[rows[i]];
-        squares += g->data->y[rows[i]] * g->data->y[rows[i]];
-    }
-    /* Differences of the size of rounding are none. */
-    best.gain = 1e-12 * squares;
-    int32_t tries = (int32_t)ceil(g->settings->features * d);
-    if (tries < 1) tries = 1;
-    for (int32_t i = 0; i < d; i++) {
-        const int32_t j = i + (int32_t)spt__rng_below(&g->rng, (uint64_t)(d - i));
-        const int32_t axis = g->order[j];
-        g->order[j] = g->order[i];
-        g->order[i] = axis;
-        /* An axis on which the rows do not differ costs no try: further ones are looked at until
-         * one splits. */
-        if (i >= tries && best.axis >= 0) break;
-        if (g->data->axes[axis].categorical)
-            try_categorical(g, axis, rows, n, total, &best);
-        else
-            try_ordered(g, axis, rows, n, total, &best);
-    }
-    return best;
-}
-
-/* ---- nodes ---- */
+/* ---- room ---- */
 
 static int32_t add_node(spt__tree *t, int32_t *index, spt__err *e)
 {
     if (t->n_nodes == t->capacity) {
         const int32_t capacity = t->capacity > 0 ? 2 * t->capacity : 64;
-        spt__node *grown = spt__realloc(t->ctx, t->nodes, (size_t)capacity, sizeof *grown);
+        spt__node *grown = spt__realloc(t->lattice->ctx, t->nodes, (size_t)capacity, sizeof *grown);
         if (grown == NULL) return spt__nomem(e);
         t->nodes = grown;
         t->capacity = capacity;
     }
     *index = t->n_nodes++;
-    t->nodes[*index] = (spt__node){.axis = -1};
+    t->nodes[*index] = (spt__node){.axis = -1, .slope_axis = -1};
     return SPT_OK;
 }
 
@@ -201,7 +25,7 @@ static int32_t add_set(spt__tree *t, const uint64_t *set, int32_t words, int32_t
 {
     if (t->n_words + words > t->capacity_words) {
         const int32_t capacity = 2 * (t->capacity_words + words);
-        uint64_t *grown = spt__realloc(t->ctx, t->sets, (size_t)capacity, sizeof *grown);
+        uint64_t *grown = spt__realloc(t->lattice->ctx, t->sets, (size_t)capacity, sizeof *grown);
         if (grown == NULL) return spt__nomem(e);
         t->sets = grown;
         t->capacity_words = capacity;
@@ -212,122 +36,383 @@ static int32_t add_set(spt__tree *t, const uint64_t *set, int32_t words, int32_t
     return SPT_OK;
 }
 
-static bool goes_left(const spt__tree *t, const spt__node *node, double x)
+void spt__tree_free(spt__tree *t)
 {
-    return t->data->axes[node->axis].categorical ? has(t->sets + node->set, (int64_t)x)
-                                                 : x <= node->cut;
+    if (t->lattice == NULL) return;
+    spt_ctx *ctx = t->lattice->ctx;
+    spt__free(ctx, t->main);
+    spt__free(ctx, t->nodes);
+    spt__free(ctx, t->sets);
+    spt__free(ctx, t->slopes);
+    *t = (spt__tree){.lattice = NULL};
 }
 
-/* Depth is bounded by max_depth, so recursion is fine. */
-static int32_t grow(grower *g, int64_t first, int64_t n, int32_t depth, int32_t *index, spt__err *e)
+/* ---- the box of a node ---- */
+
+spt__part spt__tree_side(const spt__tree *t, const spt__node *node, bool left, spt__part from,
+                         uint64_t *words)
 {
-    spt__tree *t = g->tree;
-    int64_t *rows = g->rows + first, n_left = 0;
-    double sum = 0;
-    int32_t left = 0, right = 0, self = 0;
-    SPT__TRY(add_node(t, &self, e));
-    *index = self;
-    for (int64_t i = 0; i < n; i++)
-        sum += g->data->y[rows[i]];
-    t->nodes[self].value = sum / (double)n;
-    if (depth >= g->settings->max_depth || n < 2 * g->settings->min_leaf || n < 2) return SPT_OK;
-    const split s = best_split(g, rows, n);
-    if (s.axis < 0) return SPT_OK;
-    t->nodes[self].axis = s.axis;
-    t->nodes[self].cut = s.cut;
-    if (g->data->axes[s.axis].categorical)
-        SPT__TRY(add_set(t, g->best_set, words_of(&g->data->axes[s.axis]), &t->nodes[self].set, e));
-    const double *x = g->data->x + s.axis * g->data->n;
-    for (int64_t i = 0; i < n; i++) {
-        if (!goes_left(t, &t->nodes[self], x[rows[i]])) continue;
-        const int64_t row = rows[i];
-        rows[i] = rows[n_left];
-        rows[n_left++] = row;
+    const spt__axis *axis = &t->lattice->axes[node->axis];
+    if (!axis->categorical) {
+        if (left)
+            from.high = node->cut < from.high ? node->cut : from.high;
+        else
+            from.low = node->cut + 1 > from.low ? node->cut + 1 : from.low;
+        return from;
     }
-    SPT__TRY(grow(g, first, n_left, depth + 1, &left, e));
-    SPT__TRY(grow(g, first + n_left, n - n_left, depth + 1, &right, e));
-    t->nodes[self].left = left;
-    t->nodes[self].right = right;
+    for (int32_t i = 0; i < axis->words; i++)
+        words[i] = from.set[i] & (left ? t->sets[node->set + i] : ~t->sets[node->set + i]);
+    from.set = words;
+    return from;
+}
+
+static spt__presence presence(const spt__grower *g, const spt__activity *a)
+{
+    uint64_t words[SPT__SET_WORDS];
+    spt__presence found = SPT__SURELY;
+    for (int32_t i = 0; i < a->n; i++) {
+        const spt__axis *axis = &g->lattice->axes[a->needs[i].axis];
+        const spt__part *box = &g->box[a->needs[i].axis];
+        if (spt__part_within(axis, box, &a->needs[i].part)) continue;
+        const spt__part both = spt__part_meet(axis, *box, a->needs[i].part, words);
+        if (spt__part_empty(axis, &both)) return SPT__NEVER;
+        found = SPT__MAYBE;
+    }
+    return found;
+}
+
+/* Presences of the level below, where only `axis` is narrower (-1: all anew). */
+static void presences(spt__grower *g, int32_t axis)
+{
+    const spt__lattice *f = g->lattice;
+    for (int32_t i = 0; i < f->n_activities; i++)
+        if (axis < 0 || spt__activity_need(&f->activities[i], axis) != NULL)
+            g->presence[i] = (uint8_t)presence(g, &f->activities[i]);
+}
+
+/* ---- growing ---- */
+
+/* Sums over the rows, which must be some. */
+static spt__rows sums(const spt__grower *g, int32_t first, int32_t n)
+{
+    spt__rows rows = {.first = first, .n = n};
+    for (int32_t i = first; i < first + n; i++) {
+        rows.total += g->residual[i];
+        rows.squares += g->residual[i] * g->residual[i];
+    }
+    rows.squares = fmax(0, rows.squares - rows.total * rows.total / n);
+    return rows;
+}
+
+/* The slope of the residuals along an axis, no steeper than keeps the line, wherever the box
+ * reaches, among the residuals that were seen. */
+static void fit_slope(const spt__grower *g, int32_t axis, const spt__rows *rows, spt__node *node)
+{
+    const double *at = g->lattice->at + g->lattice->axes[axis].first;
+    const uint16_t *code = g->table->code + (int64_t)axis * g->table->n;
+    const spt__part *box = &g->box[axis];
+    double mean = 0, zz = 0, zy = 0, farthest = 0;
+    for (int32_t i = rows->first; i < rows->first + rows->n; i++)
+        mean += at[code[g->rows[i]]] / rows->n;
+    for (int32_t i = rows->first; i < rows->first + rows->n; i++) {
+        const double z = at[code[g->rows[i]]] - mean, y = g->residual[i] - node->step;
+        zz += z * z;
+        zy += z * y;
+        farthest = fmax(farthest, fabs(y));
+    }
+    if (!(zz > 1e-9)) return;
+    const double reach = fmax(at[box->high] - mean, mean - at[box->low]);
+    node->slope_axis = axis;
+    node->pivot = mean;
+    node->slope = zy / zz;
+    if (fabs(node->slope) * reach > farthest) node->slope = copysign(farthest / reach, node->slope);
+}
+
+/* What a new node adds to its parent; taken off its residuals. */
+static void settle(spt__grower *g, int32_t index, const spt__rows *rows, const spt__split *split)
+{
+    spt__node *node = &g->tree->nodes[index];
+    node->rows = rows->n;
+    /* Too few to say anything: as the parent. */
+    if (rows->n < g->settings->min_leaf) return;
+    node->step = rows->total / rows->n;
+    if (split->linear && rows->n >= SPT__SLOPE_ROWS) fit_slope(g, split->axis, rows, node);
+    if (node->slope_axis < 0) {
+        for (int32_t i = rows->first; i < rows->first + rows->n; i++)
+            g->residual[i] -= node->step;
+        return;
+    }
+    const double *at = g->lattice->at + g->lattice->axes[node->slope_axis].first;
+    const uint16_t *code = g->table->code + (int64_t)node->slope_axis * g->table->n;
+    for (int32_t i = rows->first; i < rows->first + rows->n; i++)
+        g->residual[i] -= node->step + node->slope * (at[code[g->rows[i]]] - node->pivot);
+}
+
+/* Put the split into the node. Bins of which nothing is known go where a coin says. */
+static int32_t put_split(spt__grower *g, int32_t index, spt__split *split, spt__err *e)
+{
+    const spt__axis *axis = &g->lattice->axes[split->axis];
+    spt__node *node = &g->tree->nodes[index];
+    node->axis = split->axis;
+    if (!axis->categorical) {
+        node->cut = split->after +
+                    (int32_t)spt__rng_below(g->rng, (uint64_t)(split->before - split->after));
+        return SPT_OK;
+    }
+    for (int32_t b = 0; b < axis->bins; b++)
+        if (!spt__set_has(split->known, b) && spt__part_has(&g->box[split->axis], b) &&
+            spt__rng_below(g->rng, 2) == 0)
+            split->left[b / 64] |= UINT64_C(1) << (b % 64);
+    return add_set(g->tree, split->left, axis->words, &node->set, e);
+}
+
+/* The rows that go left come first. */
+static int32_t partition(spt__grower *g, const spt__node *node, const spt__rows *rows)
+{
+    const uint16_t *code = g->table->code + (int64_t)node->axis * g->table->n;
+    int32_t left = rows->first;
+    for (int32_t i = rows->first; i < rows->first + rows->n; i++) {
+        const int32_t row = g->rows[i];
+        if (!spt__tree_left(g->tree, node, code[row])) continue;
+        const double r = g->residual[i];
+        g->rows[i] = g->rows[left];
+        g->residual[i] = g->residual[left];
+        g->rows[left] = row;
+        g->residual[left++] = r;
+    }
+    return left - rows->first;
+}
+
+static int32_t grow(spt__grower *g, int32_t index, const spt__rows *rows, int32_t depth,
+                    spt__err *e)
+{
+    spt__split split;
+    if (rows->n < 2 * g->settings->min_leaf || depth >= g->settings->max_depth) return SPT_OK;
+    spt__split_find(g, rows, depth, &split);
+    if (split.axis < 0) return SPT_OK;
+    const spt__axis *axis = &g->lattice->axes[split.axis];
+    SPT__TRY(put_split(g, index, &split, e));
+    const int32_t n = partition(g, &g->tree->nodes[index], rows);
+    const spt__part box = g->box[split.axis];
+    uint64_t kept[SPT__SET_WORDS], *words = g->box_words + (axis->categorical ? axis->word : 0);
+    if (axis->categorical) memcpy(kept, words, (size_t)axis->words * sizeof *kept);
+    for (int32_t side = 0; side < 2; side++) {
+        int32_t child = -1;
+        SPT__TRY(add_node(g->tree, &child, e));
+        if (side == 0)
+            g->tree->nodes[index].left = child;
+        else
+            g->tree->nodes[index].right = child;
+        g->box[split.axis] =
+            spt__tree_side(g->tree, &g->tree->nodes[index], side == 0, g->box[split.axis], words);
+        memcpy(g->presence + g->lattice->n_activities, g->presence,
+               (size_t)g->lattice->n_activities);
+        g->presence += g->lattice->n_activities;
+        presences(g, split.axis);
+        const spt__rows part =
+            side == 0 ? sums(g, rows->first, n) : sums(g, rows->first + n, rows->n - n);
+        settle(g, child, &part, &split);
+        const spt__rows rest = sums(g, part.first, part.n);
+        SPT__TRY(grow(g, child, &rest, depth + 1, e));
+        g->presence -= g->lattice->n_activities;
+        g->box[split.axis] = box;
+        if (axis->categorical) memcpy(words, kept, (size_t)axis->words * sizeof *kept);
+    }
     return SPT_OK;
 }
 
-/* ---- the tree ---- */
+/* ---- a grower ---- */
 
-static double value_at(const spt__tree *t, const double *x, int64_t stride)
+static void release(spt__grower *g, uint8_t *presences_of_levels)
 {
-    const spt__node *node = &t->nodes[0];
-    while (node->axis >= 0)
-        node = &t->nodes[goes_left(t, node, x[node->axis * stride]) ? node->left : node->right];
-    return node->value;
+    spt_ctx *ctx = g->lattice->ctx;
+    spt__free(ctx, presences_of_levels);
+    spt__free(ctx, g->residual);
+    spt__free(ctx, g->box);
+    spt__free(ctx, g->box_words);
+    spt__free(ctx, g->bins);
+    spt__free(ctx, g->bin);
+    spt__free(ctx, g->tables);
 }
 
-double spt__tree_predict(const spt__tree *t, const double *x)
+static int32_t prepare(spt__grower *g, int32_t n, spt__err *e)
 {
-    return value_at(t, x, 1);
-}
-
-static int32_t prepare(grower *g, spt__err *e)
-{
-    const spt__forest_data *data = g->data;
-    spt_ctx *ctx = g->tree->ctx;
-    int64_t most = 1;
-    for (int32_t j = 0; j < data->d; j++)
-        if (data->axes[j].categorical && data->axes[j].count > most) most = data->axes[j].count;
-    g->set_words = (int32_t)((most + 63) / 64);
-    g->rows = spt__alloc(ctx, (size_t)data->n, sizeof *g->rows);
-    g->pairs = spt__alloc(ctx, (size_t)data->n, sizeof *g->pairs);
-    g->order = spt__alloc(ctx, (size_t)data->d, sizeof *g->order);
-    g->sum = spt__alloc(ctx, (size_t)most, sizeof *g->sum);
-    g->count = spt__alloc(ctx, (size_t)most, sizeof *g->count);
-    g->sorted = spt__alloc(ctx, (size_t)most, sizeof *g->sorted);
-    g->best_set = spt__calloc(ctx, (size_t)g->set_words, sizeof *g->best_set);
-    if (g->rows == NULL || g->pairs == NULL || g->order == NULL || g->sum == NULL ||
-        g->count == NULL || g->sorted == NULL || g->best_set == NULL)
+    const spt__lattice *f = g->lattice;
+    spt_ctx *ctx = f->ctx;
+    size_t most = 1;
+    for (int32_t j = 0; j < f->d; j++)
+        if ((size_t)f->axes[j].bins > most) most = (size_t)f->axes[j].bins;
+    /* Doubles, then whole numbers. */
+    const size_t doubles = 2 * (size_t)n + 1 + 7 * most, wholes = 2 * most + (size_t)f->d;
+    const size_t table = 2 * sizeof(double) * SPT__GROUPS * SPT__GROUPS;
+    g->residual = spt__calloc(ctx, doubles, sizeof *g->residual);
+    g->bins = spt__calloc(ctx, most, sizeof *g->bins);
+    g->bin = spt__calloc(ctx, wholes, sizeof *g->bin);
+    g->box = spt__alloc(ctx, (size_t)f->d, sizeof *g->box);
+    g->box_words = spt__alloc(ctx, (size_t)f->words, sizeof *g->box_words);
+    g->tables = spt__alloc(ctx, SPT__LOOK_AXES, table);
+    g->presence = spt__alloc(ctx, (size_t)g->settings->max_depth + 2, (size_t)f->n_activities);
+    if (g->residual == NULL || g->bins == NULL || g->bin == NULL || g->box == NULL ||
+        g->box_words == NULL || g->tables == NULL || g->presence == NULL)
         return spt__nomem(e);
-    for (int32_t j = 0; j < data->d; j++)
+    g->inverse = g->residual + n;
+    g->filled_sum = g->inverse + n + 1;
+    g->cells = g->filled_sum + most;
+    g->filled_count = g->bin + most;
+    g->order = g->filled_count + most;
+    for (int32_t i = 1; i <= n; i++)
+        g->inverse[i] = 1.0 / i;
+    for (int32_t j = 0; j < f->d; j++) {
+        const spt__axis *axis = &f->axes[j];
         g->order[j] = j;
+        g->box[j] = spt__part_whole(axis, g->box_words + (axis->categorical ? axis->word : 0));
+    }
+    presences(g, -1);
     return SPT_OK;
 }
 
-static void clean_up(grower *g)
+int32_t spt__tree_grow(const spt__table *table, const spt__smooth *smooth,
+                       const spt__forest_settings *settings, spt__rng *rng, int32_t *rows,
+                       int32_t n, spt__tree *tree, spt__err *e)
 {
-    spt_ctx *ctx = g->tree->ctx;
-    spt__free(ctx, g->rows);
-    spt__free(ctx, g->pairs);
-    spt__free(ctx, g->order);
-    spt__free(ctx, g->sum);
-    spt__free(ctx, g->count);
-    spt__free(ctx, g->sorted);
-    spt__free(ctx, g->best_set);
-}
-
-int32_t spt__tree_grow(spt_ctx *ctx, const spt__forest_data *data, const spt__forest_settings *s,
-                       int64_t number, spt__tree *tree, double *out_of_bag, spt__err *e)
-{
-    int32_t root;
-    *tree = (spt__tree){.ctx = ctx, .data = data};
-    grower g = {.tree = tree, .data = data, .settings = s};
-    spt__rng_init(&g.rng, s->seed, SPT__RNG_FOREST, (uint64_t)number, 0);
-    int32_t status = prepare(&g, e);
+    const spt__lattice *f = table->lattice;
+    spt__grower g = {.table = table, .lattice = f, .settings = settings, .rng = rng, .tree = tree};
+    int32_t root = 0;
+    double level = 0;
+    *tree = (spt__tree){.lattice = f};
+    g.rows = rows;
+    g.group = table->group;
+    int32_t status = prepare(&g, n, e);
+    uint8_t *presences_of_levels = g.presence;
     if (status >= 0) {
-        for (int64_t i = 0; i < data->n && out_of_bag != NULL; i++)
-            out_of_bag[i] = 0;
-        for (int64_t i = 0; i < data->n; i++) {
-            g.rows[i] = (int64_t)spt__rng_below(&g.rng, (uint64_t)data->n);
-            if (out_of_bag != NULL) out_of_bag[g.rows[i]] = NAN;
-        }
-        status = grow(&g, 0, data->n, 0, &root, e);
+        tree->main = spt__alloc(f->ctx, (size_t)f->places, sizeof *tree->main);
+        status = tree->main != NULL ? add_node(tree, &root, e) : spt__nomem(e);
     }
-    for (int64_t i = 0; i < data->n && out_of_bag != NULL && status >= 0; i++)
-        if (!isnan(out_of_bag[i])) out_of_bag[i] = value_at(tree, data->x + i, data->n);
-    clean_up(&g);
+    if (status >= 0) {
+        for (int32_t i = 0; i < n; i++)
+            g.residual[i] = table->y[rows[i]];
+        status = spt__smooth_fit(table, rows, n, smooth, g.residual, tree->main, &level, e);
+    }
+    if (status >= 0) {
+        const spt__rows all = sums(&g, 0, n);
+        tree->nodes[root].step = level;
+        tree->nodes[root].rows = n;
+        status = grow(&g, root, &all, 0, e);
+    }
+    release(&g, presences_of_levels);
     return status;
 }
 
-void spt__tree_free(spt__tree *t)
+/* ---- what it says ---- */
+
+static double shrinkage(double shrink, const spt__node *parent)
 {
-    if (t->ctx == NULL) return;
-    spt__free(t->ctx, t->nodes);
-    spt__free(t->ctx, t->sets);
-    *t = (spt__tree){.ctx = NULL};
+    return parent == NULL ? 1 : 1 / (1 + shrink / parent->rows);
+}
+
+/* A path from the root: what its nodes add, shrunk. */
+typedef struct path {
+    double value;
+    spt__slope *slopes;
+    int32_t n;
+} path;
+
+static int32_t fill_leaf(spt__tree *t, spt__node *leaf, const path *p, spt__err *e)
+{
+    if (t->n_slopes + p->n > t->capacity_slopes) {
+        const int32_t capacity = 2 * (t->n_slopes + p->n);
+        spt__slope *grown =
+            spt__realloc(t->lattice->ctx, t->slopes, (size_t)capacity, sizeof *grown);
+        if (grown == NULL) return spt__nomem(e);
+        t->slopes = grown;
+        t->capacity_slopes = capacity;
+    }
+    leaf->value = p->value;
+    leaf->first_slope = t->n_slopes;
+    leaf->n_slopes = 0;
+    for (int32_t i = 0; i < p->n; i++) {
+        int32_t k = 0;
+        spt__slope *mine = t->slopes + leaf->first_slope;
+        while (k < leaf->n_slopes && mine[k].axis != p->slopes[i].axis)
+            k++;
+        if (k < leaf->n_slopes) {
+            mine[k].slope += p->slopes[i].slope;
+        } else {
+            mine[leaf->n_slopes++] = p->slopes[i];
+        }
+    }
+    t->n_slopes += leaf->n_slopes;
+    return SPT_OK;
+}
+
+static int32_t fill(spt__tree *t, int32_t index, const spt__node *parent, double shrink, path p,
+                    spt__err *e)
+{
+    spt__node *node = &t->nodes[index];
+    const double share = shrinkage(shrink, parent);
+    p.value += share * node->step;
+    if (node->slope_axis >= 0 && share * node->slope != 0) {
+        p.value -= share * node->slope * node->pivot;
+        p.slopes[p.n++] = (spt__slope){node->slope_axis, share * node->slope};
+    }
+    if (node->axis < 0) return fill_leaf(t, node, &p, e);
+    SPT__TRY(fill(t, node->left, node, shrink, p, e));
+    return fill(t, node->right, node, shrink, p, e);
+}
+
+int32_t spt__tree_shrink(spt__tree *t, double shrink, spt__err *e)
+{
+    path p = {.value = 0};
+    /* No path is longer than there are nodes. */
+    p.slopes = spt__alloc(t->lattice->ctx, (size_t)t->n_nodes, sizeof *p.slopes);
+    if (p.slopes == NULL) return spt__nomem(e);
+    t->n_slopes = 0;
+    const int32_t status = fill(t, 0, NULL, shrink, p, e);
+    spt__free(t->lattice->ctx, p.slopes);
+    return status;
+}
+
+double spt__tree_smooth(const spt__tree *t, const uint16_t *code, int64_t stride)
+{
+    double sum = 0;
+    for (int32_t j = 0; j < t->lattice->d; j++)
+        if (code[j * stride] != SPT__NO_BIN)
+            sum += t->main[t->lattice->axes[j].first + code[j * stride]];
+    return sum;
+}
+
+void spt__tree_trial(const spt__tree *t, const uint16_t *code, int64_t stride, const double *shrink,
+                     int32_t n, double *out)
+{
+    const spt__node *node = &t->nodes[0], *parent = NULL;
+    const double smooth = spt__tree_smooth(t, code, stride);
+    for (int32_t k = 0; k < n; k++)
+        out[k] = smooth;
+    for (;;) {
+        double add = node->step;
+        if (node->slope_axis >= 0) {
+            const double *at = t->lattice->at + t->lattice->axes[node->slope_axis].first;
+            add += node->slope * (at[code[node->slope_axis * stride]] - node->pivot);
+        }
+        for (int32_t k = 0; k < n; k++)
+            out[k] += shrinkage(shrink[k], parent) * add;
+        if (node->axis < 0) return;
+        parent = node;
+        node = &t->nodes[spt__tree_left(t, node, code[node->axis * stride]) ? node->left
+                                                                            : node->right];
+    }
+}
+
+double spt__tree_predict(const spt__tree *t, const uint16_t *code, int64_t stride)
+{
+    const spt__node *node = &t->nodes[0];
+    while (node->axis >= 0)
+        node = &t->nodes[spt__tree_left(t, node, code[node->axis * stride]) ? node->left
+                                                                            : node->right];
+    double sum = node->value + spt__tree_smooth(t, code, stride);
+    for (int32_t i = 0; i < node->n_slopes; i++) {
+        const spt__slope *s = &t->slopes[node->first_slope + i];
+        sum += s->slope * t->lattice->at[t->lattice->axes[s->axis].first + code[s->axis * stride]];
+    }
+    return sum;
 }

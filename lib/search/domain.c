@@ -1,11 +1,6 @@
 /* The scale on which the values of one parameter are drawn and compared. */
 #include "parzen.h"
 
-static double to_scale(const spt__domain *d, double value)
-{
-    return d->parameter->log ? log(value) : value;
-}
-
 static double from_scale(const spt__domain *d, double s)
 {
     return d->parameter->log ? exp(s) : s;
@@ -20,9 +15,8 @@ void spt__domain_init(spt__domain *d, const spt__parameter *parameter)
         return;
     }
     d->kind = d->points == 0 ? SPT__DOMAIN_CONTINUOUS : SPT__DOMAIN_GRID;
-    double half = d->points == 0 ? 0 : p->step / 2;
-    d->lo = p->log ? 2 * log(p->low) - log(p->low + half) : p->low - half;
-    d->hi = to_scale(d, p->high + half);
+    d->lo = spt__space_edge(p, 0);
+    d->hi = spt__space_edge(p, d->points > 0 ? d->points : 1);
 }
 
 bool spt__domain_single(const spt__domain *d)
@@ -37,15 +31,14 @@ double spt__domain_value(const spt__domain *d, double s)
 
 double spt__domain_scaled(const spt__domain *d, double value)
 {
-    return to_scale(d, value);
+    return spt__space_scale(d->parameter, value);
 }
 
 void spt__domain_cell(const spt__domain *d, double value, double *from, double *to)
 {
-    const spt__parameter *p = d->parameter;
-    int64_t k = spt__space_grid_index(p, value);
-    *from = k == 0 ? d->lo : to_scale(d, p->low + ((double)k - 0.5) * p->step);
-    *to = k == d->points - 1 ? d->hi : to_scale(d, p->low + ((double)k + 0.5) * p->step);
+    const int64_t k = spt__space_grid_index(d->parameter, value);
+    *from = spt__space_edge(d->parameter, k);
+    *to = spt__space_edge(d->parameter, k + 1);
 }
 
 double spt__domain_draw(const spt__domain *d, spt__rng *rng)

@@ -109,6 +109,19 @@ int64_t spt__space_grid_index(const spt__parameter *p, double x)
     return k > p->count - 1 ? p->count - 1 : k;
 }
 
+double spt__space_scale(const spt__parameter *p, double x)
+{
+    return p->log ? log(x) : x;
+}
+
+double spt__space_edge(const spt__parameter *p, int64_t k)
+{
+    const double half = p->count > 0 ? p->step / 2 : 0;
+    if (k <= 0) return p->log ? 2 * log(p->low) - log(p->low + half) : p->low - half;
+    if (k >= p->count) return spt__space_scale(p, p->high + half);
+    return spt__space_scale(p, p->low + ((double)k - 0.5) * p->step);
+}
+
 double spt__space_snap(const spt__parameter *p, double x)
 {
     if (isnan(x)) return p->value;

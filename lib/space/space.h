@@ -99,6 +99,14 @@ static inline int64_t spt__space_grid_count(const spt__parameter *p)
 double spt__space_grid_value(const spt__parameter *p, int64_t k);
 /* k of the value nearest to x, within 0 .. count - 1. Discrete parameters only. */
 int64_t spt__space_grid_index(const spt__parameter *p, double x);
+/* The scale on which values are drawn evenly: of a number its logarithm where `log` says so, else
+ * the number. */
+double spt__space_scale(const spt__parameter *p, double x);
+/* Where on that scale the cell of value k begins, 0 to count (count: where the last one ends). The
+ * cells of a grid reach half a step to both sides; the lowest on a logarithmic scale, where half a
+ * step below may not exist, as far down as up. A continuous parameter has one cell: its range.
+ * Numbers and ordinals only. */
+double spt__space_edge(const spt__parameter *p, int64_t k);
 /* Nearest possible value: clipped, and rounded to the grid if there is one. NaN: the default. */
 double spt__space_snap(const spt__parameter *p, double x);
 /* Is x possible? Then *x becomes exactly the grid's value (a float may be off by 1e-9 steps). */

@@ -418,6 +418,16 @@ const spt__row *const *spt__history_rows(const spt_history *h, int64_t *n)
     return h->rows;
 }
 
+bool spt__history_inferred(const spt_history *h)
+{
+    return h->inferred;
+}
+
+bool spt__history_maximizes(const spt_history *h)
+{
+    return h->maximize;
+}
+
 /* Whoever stopped a trial, or died over it, has told nothing about its configuration. */
 bool spt__row_counts(const spt__row *row)
 {

@@ -121,6 +121,10 @@ int32_t spt__history_refresh(spt_store *store, spt_history *history);
 int32_t spt__history_snapshot(const spt_history *history, spt_history **out);
 /* Rows in order of their numbers, valid until the next refresh; *n their count. */
 const spt__row *const *spt__history_rows(const spt_history *history, int64_t *n);
+/* Was the space inferred from the trials of a study that Optuna made (spt__store_space())? */
+bool spt__history_inferred(const spt_history *history);
+/* A study of another program may look for the highest value. */
+bool spt__history_maximizes(const spt_history *history);
 /* Has the trial ended, and does it count (spt_history_finished())? */
 bool spt__row_counts(const spt__row *row);
 

@@ -14,7 +14,7 @@ python=${PYTHON:-python3}
 # PyTorch first and by itself: what asks for it later finds this one good enough. On x86-64 Linux the
 # index may have only a build for GPUs, which works too.
 torch='torch==2.13.0 numpy'
-others='tensorflow-cpu keras optuna hyperopt onnx onnxscript onnxruntime'
+others='tensorflow-cpu keras optuna scikit-learn hyperopt onnx onnxscript onnxruntime'
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -95,12 +95,47 @@ def theirs(folder):
             abs(a["config"][k] - v) < 1e-12 if isinstance(v, float) else a["config"][k] == v for k, v in want.items())
         check(f"parameters of trial {b.number}", same, f"{a['config']} {want}")
     check("the best is the same", json.loads(spectune("best", db, "--json"))["number"] == study.best_trial.number)
-    names = [p["name"] for p in json.loads(spectune("importance", db, "--json"))["parameters"]]
-    check("importance of their parameters", set(names) == {"lr", "layers", "kind"}, str(names))
+    d = json.loads(spectune("importance", db, "--json"))
+    found = {p["name"]: p for p in d["parameters"]}
+    check("importance of their parameters", set(found) == {"lr", "layers", "kind", "drop"}, str(found))
+    share = sum("drop" in t.params for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE) / 38
+    check("the one that some trials have exists as often as there", d["prior"] == "trials" and
+          abs(found["drop"]["p_active"] - share) < 1e-12 and found["drop"]["observed"] == found["drop"]["p_active"], str(found["drop"]))
+    check("and tells which it depends on", "existence of drop" not in found)
+
+
+def theirs_upwards(folder):
+    """A study that maximises, with a parameter whose existence nothing explains, pruned and failed trials."""
+    db = folder / "upwards.db"
+    study = optuna.create_study(study_name="up", storage=f"sqlite:///{db}", direction="maximize", sampler=optuna.samplers.RandomSampler(seed=2))
+
+    def objective(t):
+        a, b = t.suggest_float("a", 0, 1), t.suggest_float("b", 0, 1)
+        odd = t.suggest_float("odd", 0, 1) if t.number % 3 == 0 else 0
+        t.report(a, 0)
+        if t.number % 10 == 9:
+            raise optuna.TrialPruned
+        return float("nan") if t.number % 10 == 8 else (b if a > 0.5 else -5 - 10 * a) + 0.1 * odd
+
+    study.optimize(objective, n_trials=150)
+    d = json.loads(spectune("importance", db, "--json"))
+    names = {p["name"]: p for p in d["parameters"]}
+    check("an existence that nothing explains is a switch of its own", set(names) == {"a", "b", "odd", "existence of odd"}, str(set(names)))
+    check("with what was seen of it", abs(names["odd"]["p_active"] - names["odd"]["observed"]) < 1e-12 and names["existence of odd"]["p_active"] == 1)
+    check("complete trials", d["trials"] == 120)
+    check("pruned ones on request", json.loads(spectune("importance", db, "--json", "--pruned"))["trials"] == 135)
+    check("failed ones on request", json.loads(spectune("importance", db, "--json", "--failed"))["trials"] == 135)
+    top = json.loads(spectune("importance", db, "--json", "--top-quantile", 0.3, "--local", "--ped"))
+    values = sorted((t.value for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE), reverse=True)
+    check("the best are the highest", top["cut"] == values[35], f"{top['cut']} {values[34:37]}")
+    share = {p["name"]: p["share"] for p in top["parameters"]}
+    check("among them b matters", names["b"]["share"] < 0.1 < share["b"], f"{names['b']['share']} {share}")
+    check("also to PED-ANOVA", top["ped_anova"]["b"] > 5 * top["ped_anova"]["odd"], str(top["ped_anova"]))
 
 
 with tempfile.TemporaryDirectory(prefix="spectune optuna ") as f:
     ours(pathlib.Path(f))
     theirs(pathlib.Path(f))
+    theirs_upwards(pathlib.Path(f))
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -163,8 +163,7 @@ def main_job():
     check("they give the RMSE on record", abs(rmse - told) < 1e-5 * told, f"{rmse} {told}")
     done("best", "best", "söil 1.db", "--config", "best.xml", out="RMSE")
     json.loads(done("best --json", "best", "söil 1.db", "--json").stdout)
-    done("importance", "importance", "söil 1.db", out="fc_1_units")
-    json.loads(done("importance --json", "importance", "söil 1.db", "--json").stdout)
+    importance()
     done("fit --study", "fit", TECATOR, "--study", "söil 1.db", "--trial", 1, "--seeds", 2, "--model", "simple.xml", "--quiet",
          out="s.d. over 2 seeds")
     p = done("fit --config", "fit", TECATOR, "--config", "best.xml", "--space", "tiny.xml", "--target", "fat", "--unit", "absorbance",
@@ -181,6 +180,38 @@ def main_job():
     check("evaluate's RMSEP", abs(s["rmsep"] - (sum((a - b) ** 2 for a, b in t) / 43) ** 0.5) < 1e-12 and s["n"] == 43)
     done("evaluate --max-rmsep, good enough", "evaluate", "fat 1.xml", TECATOR, "--max-rmsep", 1000)
     done("evaluate --max-rmsep, too bad", "evaluate", "fat 1.xml", TECATOR, "--max-rmsep", 0.001, code=1)
+
+
+def importance():
+    """Every form of the answer, none wider than a terminal."""
+    study = "many.db"
+    done("importance of five trials", "importance", "söil 1.db", out="fc_1_units")
+    done("tune for importance", *tune(TECATOR, "--trials", 30, "--study", study))
+    done("importance", "importance", study, out="fc_1_units")
+    p = done("importance, everything", "importance", study, "--pairs", "--local", "--ped", "--all", "--curves", "fc_1_activation",
+             "--top-quantile", 0.8, out="(?s)and .*LPI.*PED-ANOVA.*relu")
+    wide = [line for line in p.stdout.splitlines() if len(line) > 80 or line != line.rstrip()]
+    check("importance fits a terminal", not wide, str(wide))
+    done("a surface", "importance", study, "--curves", "fc_1_units,fc_1_activation", out="down.*across")
+    d = json.loads(done("importance --json", "importance", study, "--json", "--local", "--ped", "--curves", "fc_1_units,conv_blocks").stdout)
+    names = {q["name"] for q in d["parameters"]}
+    check("all parameters", names == {"conv_blocks", "fc_blocks", "fc_1_units", "fc_1_activation"}, str(names))
+    shares = sum(q["share"] for q in d["parameters"])
+    check("shares and residuals sum to 1", abs(shares + d["residual"] - 1) < 1e-9 and
+          abs(sum(q["share"] for q in d["pairs"]) + d["residual_beyond_pairs"] - d["residual"]) < 1e-9)
+    check("method and prior are named", d["method"] == "fANOVA" and d["prior"] == "space" and d["trials"] == 30)
+    check("local shares sum to 1, or nothing varies", abs(sum(d["local"].values()) - 1) < 1e-6 or d["variance"] == 0, str(d["local"]))
+    a, b = d["curves"]["parameters"]
+    check("curves", a["x"] == list(range(2, 9)) and len(a["mean"]) == len(a["sd"]) == 7 and abs(sum(a["weight"]) - 1) < 1e-9)
+    check("trials beside them", [q["number"] for q in a["trials"]] == list(range(30)) and len(b["trials"]) == 30)
+    check("a surface in JSON", len(d["curves"]["surface_mean"]) == 7 and all(len(row) == 2 for row in d["curves"]["surface_sd"]))
+    same = [run("importance", study, "--json", "--threads", t).stdout for t in (1, 2)]
+    check("importance on any number of threads", same[0] == same[1])
+    check("another seed", run("importance", study, "--json", "--seed", 2).stdout != same[0] or d["variance"] == 0)
+    mistake("importance of a parameter that is none", "'fc_9'.*no parameter|no parameter 'fc_9'", "importance", study, "--curves", "fc_9")
+    mistake("a curve of three", "or two", "importance", study, "--curves", "fc_1_units,fc_blocks,conv_blocks")
+    mistake("a quantile of nothing", "--top-quantile.*0", "importance", study, "--top-quantile", 0)
+    mistake("an unknown prior", "--prior.*auto", "importance", study, "--prior", "posterior")
 
 
 def recipe():

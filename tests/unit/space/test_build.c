@@ -94,6 +94,29 @@ START_TEST(snap_and_index)
 }
 END_TEST
 
+/* Cells of the search scale reach half a step to both sides; the lowest on a logarithm as far down
+ * as up. */
+START_TEST(edges)
+{
+    spt_space *s = space_new();
+    OK(ctx, spt_space_add_float(s, "range", -1, 3, 0, 0, 0));
+    OK(ctx, spt_space_add_float(s, "rate", 1e-4, 1, 0, 1, 0.1));
+    OK(ctx, spt_space_add_int(s, "even", 2, 8, 2, 0, 2));
+    OK(ctx, spt_space_add_int(s, "units", 1, 3, 1, 1, 1));
+    const double expected[][4] = {{-1, 3, 3, 3},
+                                  {log(1e-4), 0, 0, 0},
+                                  {1, 3, 5, 7},
+                                  {-log(1.5), log(1.5), log(2.5), log(3.5)}};
+    for (int32_t j = 0; j < 4; j++)
+        for (int k = 0; k < 4; k++)
+            ck_assert_msg(fabs(spt__space_edge(&s->parameters[j], k) - expected[j][k]) < 1e-14,
+                          "edge %d of parameter %d is %.17g", k, (int)j,
+                          spt__space_edge(&s->parameters[j], k));
+    ck_assert_double_eq(spt__space_edge(&s->parameters[2], 4), 9);
+    end(s);
+}
+END_TEST
+
 START_TEST(bad_parameters)
 {
     spt_space *s = space_new();
@@ -442,9 +465,9 @@ int main(void)
 {
     Suite *suite = suite_create("space_build");
     TCase *tcase = tcase_create("space_build");
-    const TTest *const tests[] = {
-        grids_do_not_drift, snap_and_index, bad_parameters,    described,  bad_conditions,
-        forbidden,          frozen,         forbidden_default, differences};
+    const TTest *const tests[] = {grids_do_not_drift, snap_and_index, edges,     bad_parameters,
+                                  described,          bad_conditions, forbidden, frozen,
+                                  forbidden_default,  differences};
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(tcase, tests[i]);
     tcase_add_loop_test(tcase, truth_tables, 0, (int)(sizeof truths / sizeof *truths));
