@@ -1,6 +1,6 @@
 #!/bin/sh
 # Build everything and run every test, on a fresh Debian or Ubuntu machine too: sh tests/run.sh
-# BUILD=folder keeps the build elsewhere than in build/.
+# BUILD=folder keeps the build elsewhere than in build/. Arguments go to "meson test".
 set -eu
 cd "$(dirname "$0")/.."
 . examples/setup.sh
@@ -9,7 +9,7 @@ build=${BUILD:-build}
 setup_configure "$build"
 ninja -C "$build" --quiet
 status=0
-meson test -C "$build" --no-rebuild --print-errorlogs || status=$?
+meson test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
 # Check prints "100%: Checks: 12, Failures: 0, Errors: 0", the scripts "12 passed, 0 failed".
 awk '
     /Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
