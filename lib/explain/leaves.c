@@ -36,8 +36,9 @@ static int32_t add_leaf(walker *w, const spt__node *node, spt__err *e)
         l->leaf = grown;
         l->capacity = capacity;
     }
-    if (l->n_edges + w->n_axes + node->n_slopes > l->capacity_edges) {
-        const int32_t capacity = 2 * (l->n_edges + w->n_axes + node->n_slopes);
+    const int32_t wanted = l->n_edges + w->n_axes + node->n_slopes;
+    if (wanted > l->capacity_edges || l->edge == NULL) {
+        const int32_t capacity = 2 * wanted + 1;
         spt__edge *grown = spt__realloc(ctx, l->edge, (size_t)capacity, sizeof *grown);
         if (grown == NULL) return spt__nomem(e);
         l->edge = grown;

@@ -50,13 +50,12 @@ static inline const spt__edge *measured(const spt__lattice *f, spt__edge *edge)
 static void two_leaves(pairs *p, const spt__node *a, const spt__node *b)
 {
     const int32_t apart = p->apart[0].axis;
-    const spt__slope *of[2] = {p->tree->slopes + a->first_slope, p->tree->slopes + b->first_slope};
-    const int32_t n[2] = {a->n_slopes, b->n_slopes};
+    const spt__node *of[2] = {a, b};
     const spt__lattice *f = p->tree->lattice;
     double mean = a->value - b->value, square = 0;
     for (int32_t k = 0; k < 2; k++)
-        for (int32_t i = 0; i < n[k]; i++) {
-            const spt__slope s = of[k][i];
+        for (int32_t i = 0; i < of[k]->n_slopes; i++) {
+            const spt__slope s = p->tree->slopes[of[k]->first_slope + i];
             const double sign = k == 0 ? 1 : -1;
             if (s.axis == apart) {
                 const spt__edge *edge = measured(f, &p->apart[k]);
@@ -68,8 +67,8 @@ static void two_leaves(pairs *p, const spt__node *a, const spt__node *b)
             }
         }
     for (int32_t k = 0; k < 2; k++)
-        for (int32_t i = 0; i < n[k]; i++) {
-            const int32_t axis = of[k][i].axis;
+        for (int32_t i = 0; i < of[k]->n_slopes; i++) {
+            const int32_t axis = p->tree->slopes[of[k]->first_slope + i].axis;
             if (axis == apart) continue;
             square += p->difference[axis] * p->difference[axis] * p->side[axis].variance;
             p->difference[axis] = 0;
