@@ -127,6 +127,7 @@ static int32_t forward(spt__pass *p, int32_t i, int64_t first, int64_t n)
     q.panels = slot->panels;
     q.bias = slot->bias;
     q.activation = slot->activation;
+    q.backwards = p->backwards;
     return spt__pass_product(p, &q);
 }
 

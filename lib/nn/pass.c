@@ -534,6 +534,7 @@ int32_t spt__network_predict_with(spt__pass *p, const float *x, const int64_t *r
     for (int64_t s = 0; s < n; s += p->capacity) {
         int64_t count = n - s < p->capacity ? n - s : p->capacity;
         spt__pass_load(p, rows ? x : x + s * size, rows ? rows + s : NULL, count);
+        p->backwards = !p->backwards;
         SPT__TRY(spt__pass_forward(p, count));
         memcpy(y + s * t, spt__pass_output(p), (size_t)(count * t) * sizeof *y);
     }

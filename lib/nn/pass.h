@@ -53,6 +53,9 @@ struct spt__pass {
     float *work; /* of products */
     spt__stream stream;
     int64_t step; /* of dropout */
+    /* Predictions go over the weights of dense layers forwards and backwards by turns: what one
+     * read last is still in the cache when the next begins with it. Changes no value. */
+    bool backwards;
     void *memory;
 };
 

@@ -28,6 +28,7 @@ typedef struct spt__product {
     int64_t c_row;
     bool add;
     bool steady;
+    bool backwards;     /* columns from the last to the first, to the same values */
     const float *bias;  /* n values, or NULL */
     int32_t activation; /* spt_activation, 0: none */
     int32_t gate;       /* spt_activation whose derivative is in its output; 0: none */

@@ -58,11 +58,18 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* One tile for each panel: nothing is read twice but a, which stays in the first-level cache. */
+static bool is_one_pass(const spt__product *q, const plan *p)
+{
+    return q->panels && q->a.col == 1 && q->m <= rows_for[p->base + (p->extra > 0)] &&
+           q->m * q->k <= PANEL_FLOATS;
+}
+
 /* Rows of b in one block of k. A gate wants the whole sum at once. */
 static int64_t most_k(const spt__product *q, const plan *p)
 {
     int64_t most = PANEL_FLOATS / (LANES * (p->base + (p->extra > 0)));
-    return q->gate || q->k < most ? q->k : most;
+    return q->gate || q->k < most || is_one_pass(q, p) ? q->k : most;
 }
 
 /* Rows of c that stay in the second-level cache while k goes by. */
@@ -306,7 +313,8 @@ static void run_block(const spt__product *q, const plan *p, int64_t m0, int64_t 
 {
     int64_t k = q->k - k0 < p->k_block ? q->k - k0 : p->k_block, packed_rows = 0;
     const float *next = next_columns(q, p, m0, k0);
-    for (int64_t i = 0; i < p->panels; i++) {
+    for (int64_t turn = 0; turn < p->panels; turn++) {
+        const int64_t i = q->backwards ? p->panels - 1 - turn : turn;
         strip s = {.q = q, .vectors = panel_vectors(p, i), .start = panel_start(p, i)};
         int64_t width = s.vectors * LANES;
         s.used = q->n - s.start < width ? q->n - s.start : width;

@@ -251,6 +251,30 @@ START_TEST(rows_do_not_know_their_neighbours)
 }
 END_TEST
 
+/* The order in which columns come changes no bit, also where a few rows take all of k at once. */
+START_TEST(backwards_is_the_same)
+{
+    const form *f = &forms[_i];
+    for (int32_t t = 0; t < tables(); t++)
+        for (int64_t rows = 1; rows <= f->m; rows += f->m > 4 ? f->m / 4 : 1) {
+            int64_t size = extent(f->m, f->c_row, f->n, 1);
+            float *c = filled(size, 4), *other = filled(size, 4);
+            matrices m = make(table(t), f, true, 0);
+            m.q.m = rows;
+            m.q.bias = m.bias;
+            m.q.c = c;
+            ck_assert_int_eq(table(t)->product(&m.q), SPT_OK);
+            m.q.backwards = true;
+            m.q.c = other;
+            ck_assert_int_eq(table(t)->product(&m.q), SPT_OK);
+            ck_assert_mem_eq(c, other, (size_t)size * sizeof *c);
+            release(&m);
+            free(c);
+            free(other);
+        }
+}
+END_TEST
+
 START_TEST(packing_scales_columns)
 {
     for (int32_t t = 0; t < tables(); t++) {
@@ -535,6 +559,7 @@ END_TEST
 SUITE_MAIN("nn_kernels", tcase_add_loop_test(tcase, products_are_sums, 0, FORMS);
            tcase_add_loop_test(tcase, a_gate_takes_the_place_of_its_output, 0, FORMS);
            tcase_add_loop_test(tcase, rows_do_not_know_their_neighbours, 0, FORMS);
+           tcase_add_loop_test(tcase, backwards_is_the_same, 0, FORMS);
            tcase_add_test(tcase, packing_scales_columns);
            tcase_add_test(tcase, nothing_and_nonsense);
            tcase_add_test(tcase, activations_and_derivatives);
