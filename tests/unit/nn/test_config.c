@@ -286,23 +286,11 @@ START_TEST(channels_are_a_mask)
 }
 END_TEST
 
-int main(void)
-{
-    if (!testing_kernels_run()) return 77;
-    Suite *suite = suite_create("nn_config");
-    TCase *tcase = tcase_create("nn_config");
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, a_configuration_builds_the_same_network_as_the_builder);
-    tcase_add_test(tcase, missing_parameters_take_their_defaults);
-    tcase_add_loop_test(tcase, what_a_network_does_not_know_is_refused, 0,
-                        (int)(sizeof refusals / sizeof refusals[0]));
-    tcase_add_test(tcase, impossible_shapes_name_the_block);
-    tcase_add_test(tcase, all_presets_make_networks);
-    tcase_add_test(tcase, channels_are_a_mask);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("nn config", tcase_add_checked_fixture(tcase, set_up, tear_down);
+           tcase_add_test(tcase, a_configuration_builds_the_same_network_as_the_builder);
+           tcase_add_test(tcase, missing_parameters_take_their_defaults);
+           tcase_add_loop_test(tcase, what_a_network_does_not_know_is_refused, 0,
+                               (int)(sizeof refusals / sizeof refusals[0]));
+           tcase_add_test(tcase, impossible_shapes_name_the_block);
+           tcase_add_test(tcase, all_presets_make_networks);
+           tcase_add_test(tcase, channels_are_a_mask);)

@@ -476,32 +476,19 @@ START_TEST(every_failed_allocation_is_reported_and_nothing_leaks)
 }
 END_TEST
 
-int main(void)
-{
-    if (!testing_kernels_run()) return 77;
-    Suite *suite = suite_create("nn_fit");
-    TCase *tcase = tcase_create("nn_fit");
-    tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, a_network_learns, 0, 5);
-    tcase_add_loop_test(tcase, an_epoch_sees_every_row_once, 0, 9);
-    tcase_add_test(tcase, orders_differ);
-    tcase_add_test(tcase, a_hosts_loop_is_the_same_training);
-    tcase_add_test(tcase, batch_norm_copes_with_lone_rows);
-    tcase_add_test(tcase, the_best_epoch_comes_back);
-    tcase_add_test(tcase, patience_zero_never_stops);
-    tcase_add_loop_test(tcase, divergence_is_noticed, 0, 3);
-    tcase_add_test(tcase, a_stop_request_keeps_the_best);
-    tcase_add_test(tcase, bad_rows_are_refused);
-    tcase_add_test(tcase, dropout_masks_are_even_and_new_each_time);
-    tcase_add_test(tcase, the_same_seed_gives_the_same_bits_on_any_thread);
-    tcase_add_test(tcase, memory_is_planned_before_the_loop);
-    tcase_add_test(tcase, memory_has_a_limit);
-    tcase_add_test(tcase, every_failed_allocation_is_reported_and_nothing_leaks);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("nn fit", tcase_add_checked_fixture(tcase, set_up, tear_down);
+           tcase_add_loop_test(tcase, a_network_learns, 0, 5);
+           tcase_add_loop_test(tcase, an_epoch_sees_every_row_once, 0, 9);
+           tcase_add_test(tcase, orders_differ);
+           tcase_add_test(tcase, a_hosts_loop_is_the_same_training);
+           tcase_add_test(tcase, batch_norm_copes_with_lone_rows);
+           tcase_add_test(tcase, the_best_epoch_comes_back);
+           tcase_add_test(tcase, patience_zero_never_stops);
+           tcase_add_loop_test(tcase, divergence_is_noticed, 0, 3);
+           tcase_add_test(tcase, a_stop_request_keeps_the_best);
+           tcase_add_test(tcase, bad_rows_are_refused);
+           tcase_add_test(tcase, dropout_masks_are_even_and_new_each_time);
+           tcase_add_test(tcase, the_same_seed_gives_the_same_bits_on_any_thread);
+           tcase_add_test(tcase, memory_is_planned_before_the_loop);
+           tcase_add_test(tcase, memory_has_a_limit);
+           tcase_add_test(tcase, every_failed_allocation_is_reported_and_nothing_leaks);)

@@ -346,21 +346,10 @@ START_TEST(every_kind_is_in_a_case)
 }
 END_TEST
 
-int main(void)
-{
-    if (!testing_kernels_run()) return 77;
-    Suite *suite = suite_create("nn_layers");
-    TCase *tcase = tcase_create("nn_layers");
-    tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, outputs_are_those_of_the_reference, 0, 2 * N_CASES);
-    tcase_add_loop_test(tcase, gradients_are_those_of_the_reference, 0, 2 * N_CASES);
-    tcase_add_loop_test(tcase, room_and_mode_do_not_change_bits, 0, 2 * N_CASES);
-    tcase_add_loop_test(tcase, running_statistics_are_those_of_the_reference, 0, 2 * N_CASES);
-    tcase_add_test(tcase, every_kind_is_in_a_case);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("nn layers",
+           tcase_add_loop_test(tcase, outputs_are_those_of_the_reference, 0, 2 * N_CASES);
+           tcase_add_loop_test(tcase, gradients_are_those_of_the_reference, 0, 2 * N_CASES);
+           tcase_add_loop_test(tcase, room_and_mode_do_not_change_bits, 0, 2 * N_CASES);
+           tcase_add_loop_test(tcase, running_statistics_are_those_of_the_reference, 0,
+                               2 * N_CASES);
+           tcase_add_test(tcase, every_kind_is_in_a_case);)

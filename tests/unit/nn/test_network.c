@@ -350,25 +350,13 @@ START_TEST(threads_predict_from_one_network)
 }
 END_TEST
 
-int main(void)
-{
-    if (!testing_kernels_run()) return 77;
-    Suite *suite = suite_create("nn_network");
-    TCase *tcase = tcase_create("nn_network");
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, impossible_layers_are_refused_in_one_line, 0,
-                        (int)(sizeof refusals / sizeof refusals[0]));
-    tcase_add_test(tcase, bad_calls_are_refused);
-    tcase_add_test(tcase, tensors_have_names_and_shapes);
-    tcase_add_test(tcase, summary_shows_layers_shapes_and_weights);
-    tcase_add_test(tcase, initial_weights_follow_the_activation);
-    tcase_add_test(tcase, the_seed_names_the_weights);
-    tcase_add_test(tcase, a_clone_is_equal_and_independent);
-    tcase_add_test(tcase, threads_predict_from_one_network);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("nn network", tcase_add_checked_fixture(tcase, set_up, tear_down);
+           tcase_add_loop_test(tcase, impossible_layers_are_refused_in_one_line, 0,
+                               (int)(sizeof refusals / sizeof refusals[0]));
+           tcase_add_test(tcase, bad_calls_are_refused);
+           tcase_add_test(tcase, tensors_have_names_and_shapes);
+           tcase_add_test(tcase, summary_shows_layers_shapes_and_weights);
+           tcase_add_test(tcase, initial_weights_follow_the_activation);
+           tcase_add_test(tcase, the_seed_names_the_weights);
+           tcase_add_test(tcase, a_clone_is_equal_and_independent);
+           tcase_add_test(tcase, threads_predict_from_one_network);)

@@ -214,22 +214,10 @@ START_TEST(other_options_are_refused)
 }
 END_TEST
 
-int main(void)
-{
-    if (!testing_kernels_run()) return 77;
-    Suite *suite = suite_create("nn_optimizer");
-    TCase *tcase = tcase_create("nn_optimizer");
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, losses_are_in_closed_form);
-    tcase_add_test(tcase, a_loss_without_number_stays_one);
-    tcase_add_loop_test(tcase, five_steps_follow_the_formula, 0,
-                        (int)(sizeof optimisers / sizeof optimisers[0]));
-    tcase_add_test(tcase, defaults_are_the_documented_ones);
-    tcase_add_test(tcase, other_options_are_refused);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("nn optimizer", tcase_add_checked_fixture(tcase, set_up, tear_down);
+           tcase_add_test(tcase, losses_are_in_closed_form);
+           tcase_add_test(tcase, a_loss_without_number_stays_one);
+           tcase_add_loop_test(tcase, five_steps_follow_the_formula, 0,
+                               (int)(sizeof optimisers / sizeof optimisers[0]));
+           tcase_add_test(tcase, defaults_are_the_documented_ones);
+           tcase_add_test(tcase, other_options_are_refused);)

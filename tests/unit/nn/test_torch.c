@@ -62,21 +62,14 @@ START_TEST(there_are_enough_networks)
 }
 END_TEST
 
-int main(void)
+/* How many cases there are must be known before the first of them runs. */
+static void close_file(void)
 {
-    if (!testing_kernels_run()) return 77;
-    file = torch_open(SPT_TEST_SOURCE "/tests/torch/reference.bin");
-    Suite *suite = suite_create("nn_torch");
-    TCase *tcase = tcase_create("nn_torch");
-    tcase_set_timeout(tcase, 120);
-    tcase_add_test(tcase, there_are_enough_networks);
-    tcase_add_loop_test(tcase, a_network_agrees_with_pytorch, 0, (int)file.n_cases);
-    tcase_add_loop_test(tcase, twice_a_bar_is_noticed, 0, TORCH_MEASURES);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
     torch_close(&file);
-    return failed != 0;
 }
+
+SUITE_MAIN("nn torch", file = torch_open(SPT_TEST_SOURCE "/tests/torch/reference.bin");
+           tcase_add_unchecked_fixture(tcase, NULL, close_file);
+           tcase_add_test(tcase, there_are_enough_networks);
+           tcase_add_loop_test(tcase, a_network_agrees_with_pytorch, 0, (int)file.n_cases);
+           tcase_add_loop_test(tcase, twice_a_bar_is_noticed, 0, TORCH_MEASURES);)

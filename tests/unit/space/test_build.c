@@ -461,20 +461,10 @@ START_TEST(differences)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("space_build");
-    TCase *tcase = tcase_create("space_build");
-    const TTest *const tests[] = {grids_do_not_drift, snap_and_index, edges,     bad_parameters,
-                                  described,          bad_conditions, forbidden, frozen,
-                                  forbidden_default,  differences};
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-        tcase_add_test(tcase, tests[i]);
-    tcase_add_loop_test(tcase, truth_tables, 0, (int)(sizeof truths / sizeof *truths));
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("space build",
+           const TTest *const tests[] = {grids_do_not_drift, snap_and_index, edges, bad_parameters,
+                                         described, bad_conditions, forbidden, frozen,
+                                         forbidden_default, differences};
+           for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+               tcase_add_test(tcase, tests[i]);
+           tcase_add_loop_test(tcase, truth_tables, 0, (int)(sizeof truths / sizeof *truths));)

@@ -266,21 +266,9 @@ START_TEST(written_and_read)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("space_presets");
-    TCase *tcase = tcase_create("space_presets");
-    tcase_add_test(tcase, names);
-    tcase_add_test(tcase, optimum_of_the_paper);
-    tcase_add_test(tcase, same_tree);
-    tcase_add_test(tcase, extended);
-    const TTest *const each[] = {tree, reachable, one_channel_at_least, written_and_read};
-    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
-        tcase_add_loop_test(tcase, each[i], 0, PRESETS);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE_MAIN("space presets", tcase_add_test(tcase, names);
+           tcase_add_test(tcase, optimum_of_the_paper); tcase_add_test(tcase, same_tree);
+           tcase_add_test(tcase, extended);
+           const TTest *const each[] = {tree, reachable, one_channel_at_least, written_and_read};
+           for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+               tcase_add_loop_test(tcase, each[i], 0, PRESETS);)
