@@ -38,6 +38,19 @@ SPT_API int32_t spt_study_open(spt_store *store, const char *name, const spt_spa
                                const spt_options *sampler, spt_study **out);
 SPT_API void spt_study_free(spt_study *study);
 
+/** Knobs of how a study works:
+ * - `trial_seconds` (0: no limit): a trial that takes longer fails, reason "timeout". Objectives
+ *   cannot be interrupted: that of spt_cv looks at the clock after each epoch, a host's own learns
+ *   of it from spt_trial_report(). What is pruned or times out by the clock may differ between
+ * runs.
+ */
+SPT_API int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out);
+/** Have the study work so from now on. Nothing of it is on record: another value next time goes on
+ * with the same study.
+ * @param options  of spt_study_options_new(), copied; NULL: the defaults
+ * @return SPT_OK, SPT_EINVAL (options of another kind), SPT_EBUSY (running) @since 0.1 */
+SPT_API int32_t spt_study_set_options(spt_study *study, const spt_options *options);
+
 /** Put a text on record that says what the losses mean ("target", "folds", ...). The first call
  * stores it; when it is there already it must be the same.
  * @return SPT_OK, SPT_EMISMATCH (the text names key and both values), SPT_ESTORE */
@@ -70,7 +83,10 @@ SPT_API void spt_trial_free(spt_trial *trial);
 
 SPT_API int64_t spt_trial_number(const spt_trial *trial);
 SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
-/** Report the loss of a step (a fold, from 0); stored at once. A step is told once. */
+/** Report the loss of a step (a fold, from 0); stored at once. A step is told once.
+ * @return SPT_OK; SPT_STOP_TIME: stored, but the trial has taken longer than the study's
+ * `trial_seconds`; an objective returns the same, which ends the trial as failed; SPT_EINVAL (step
+ * below 0, or told before), SPT_EBUSY (ended), SPT_ESTORE */
 SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
 /** Attach a number or a text; stored when the trial is told. */
 SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);
@@ -80,8 +96,10 @@ SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const voi
                                     int64_t size);
 
 /** Score a trial. @param loss to be set; lower is better
- * @return SPT_OK, SPT_PRUNED (loss = last value), SPT_STOP_HOST (the trial is recorded as failed
- * and the run stops); anything else fails the trial, with the context's error text as reason */
+ * @return SPT_OK (a loss that is not finite fails the trial), SPT_PRUNED (loss = last value),
+ * SPT_STOP_TIME (the trial failed, reason "timeout"), SPT_STOP_HOST (the trial is recorded as
+ * failed and the run stops); anything else fails the trial. Its reason is the text attached to it
+ * as "reason" (spt_trial_set_text()), or the context's error text, or what the status means. */
 typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
 /** Is this configuration possible at all? SPT_OK or a negative status. */
 typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);

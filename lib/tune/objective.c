@@ -36,6 +36,7 @@ typedef struct crew {
     double *predicted;  /* n, of the fold in which a row is scored */
     fold_end *ends;     /* k, written by the fold's thread */
     atomic_int give_up; /* the host said so: no fold need go on */
+    atomic_int overdue; /* the time that a trial may take is used up */
     int32_t said;       /* SPT_STOP_HOST or SPT_PRUNED by the host, or a failure */
     int32_t told;       /* folds whose end the host knows */
     double told_sum;    /* of their RMSE */
@@ -55,6 +56,11 @@ static int32_t on_epoch(const spt_epoch *epoch, void *user)
 {
     epoch_arg *a = user;
     if (atomic_load_explicit(&a->crew->give_up, memory_order_relaxed)) return SPT_STOP_HOST;
+    if (spt__trial_overdue(a->crew->trial)) {
+        atomic_store(&a->crew->overdue, 1);
+        atomic_store(&a->crew->give_up, 1);
+        return SPT_STOP_HOST;
+    }
     const double now = spt__now();
     if (a->crew->study->events != NULL) {
         const post p = {.kind = POST_EPOCH, .epoch = *epoch};
@@ -159,7 +165,8 @@ static int32_t tell_fold(crew *c, int64_t fold, const fold_end *end)
     event.epoch = end->epochs;
     event.loss = end->rmse;
     event.watched = NAN;
-    SPT__TRY(spt_trial_report(c->trial, fold, end->rmse));
+    const int32_t stored = spt_trial_report(c->trial, fold, end->rmse);
+    if (stored < 0) return stored; /* that time is over is seen where epochs end */
     c->told++;
     c->told_sum += end->rmse;
     c->last_alive = spt__now();
@@ -392,7 +399,8 @@ int32_t spt_cv_objective(spt_trial *trial, double *loss, void *user)
     } else if (c.said != SPT_OK && status >= 0) {
         status = c.said;
     } else if (status >= 0 && !all_done(&c)) {
-        status = SPT_STOP_HOST; /* asked for on the context */
+        /* else asked for on the context */
+        status = atomic_load(&c.overdue) ? SPT_STOP_TIME : SPT_STOP_HOST;
     } else if (status >= 0) {
         status = finish(&c, began, loss);
     }

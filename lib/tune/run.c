@@ -29,6 +29,40 @@ int32_t spt__study_emit(spt_study *study, const spt_trial *trial, spt_event *eve
     return study->events(event, study->events_hook.user);
 }
 
+/* Why the trial ends as failed, into r->reason. A host may have said so itself. */
+static void say_reason(run *r, const spt_trial *trial, int32_t answer, double loss)
+{
+    const char *text = spt_ctx_last_error(r->study->ctx);
+    const char *own = trial->reason;
+    if (answer == SPT_OK)
+        text = isnan(loss) ? "the loss is not a number" : "the loss is infinite";
+    else if (answer == SPT_STOP_HOST)
+        text = "stopped";
+    else if (own != NULL)
+        text = own;
+    else if (answer == SPT_STOP_TIME && r->study->rules.trial_seconds > 0)
+        text = NULL;
+    else if (answer == SPT_STOP_TIME)
+        text = "timeout";
+    else if (answer > 0 || *text == '\0')
+        text = spt_status_text(answer);
+    if (text == NULL)
+        spt__format(r->reason, sizeof r->reason, "timeout: a trial may take %g s",
+                    r->study->rules.trial_seconds);
+    else if (answer != SPT_OK && own == NULL &&
+             strcmp(spt_status_name(answer), "SPT_UNKNOWN") == 0 &&
+             *spt_ctx_last_error(r->study->ctx) == '\0')
+        spt__format(r->reason, sizeof r->reason, "the objective returned %d", (int)answer);
+    else
+        spt__format(r->reason, sizeof r->reason, "%s", text);
+}
+
+static int32_t tell_failed(run *r, spt_trial *trial, const char *reason)
+{
+    SPT__TRY(spt_trial_set_text(trial, "reason", reason));
+    return spt_study_tell(r->study, trial, SPT_TRIAL_FAILED, NAN);
+}
+
 /* What the objective's answer means for the trial. *stop: the run ends with this status. */
 static int32_t settle(run *r, spt_trial *trial, int32_t answer, double loss, int32_t *stop)
 {
@@ -36,33 +70,28 @@ static int32_t settle(run *r, spt_trial *trial, int32_t answer, double loss, int
     *stop = SPT_OK;
     if (answer != SPT_OK && answer != SPT_PRUNED) r->tried++;
     if (trial->told) return SPT_OK; /* the objective has done so itself */
-    if (answer == SPT_OK || answer == SPT_PRUNED) {
+    if (answer == SPT_PRUNED || (answer == SPT_OK && isfinite(loss))) {
         r->same = 0;
         r->tried = HOPELESS;
         return spt_study_tell(s, trial, answer == SPT_OK ? SPT_TRIAL_COMPLETE : SPT_TRIAL_PRUNED,
                               loss);
     }
+    say_reason(r, trial, answer, loss);
     if (answer == SPT_STOP_HOST) {
         *stop = SPT_STOP_HOST;
-        SPT__TRY(spt_trial_set_text(trial, "reason", "stopped"));
-        return spt_study_tell(s, trial, SPT_TRIAL_FAILED, NAN);
+        return tell_failed(r, trial, r->reason);
     }
-    const char *text = spt_ctx_last_error(s->ctx);
-    if (answer > 0 || *text == '\0') text = spt_status_text(answer);
-    spt__format(r->reason, sizeof r->reason, "%s", text);
     if (r->tried == 1) r->same = answer;
-    if (answer != r->same || answer == SPT_EDIVERGED) r->same = 0;
+    if (answer != r->same || answer == SPT_EDIVERGED || answer >= 0) r->same = 0;
     /* A store or memory that failed will not do better with the next trial, and says nothing of
      * this one: it does not count, and comes again when the study goes on. */
     if (answer == SPT_ESTORE || answer == SPT_ENOMEM || answer == SPT_EINTERNAL) {
         *stop = answer;
         SPT__TRY(spt_trial_set_text(trial, "error", r->reason));
-        SPT__TRY(spt_trial_set_text(trial, "reason", "stopped"));
-        return spt_study_tell(s, trial, SPT_TRIAL_FAILED, NAN);
+        return tell_failed(r, trial, "stopped");
     }
-    if (r->tried == HOPELESS && r->same != 0) *stop = answer > 0 ? SPT_ECALLBACK : answer;
-    SPT__TRY(spt_trial_set_text(trial, "reason", r->reason));
-    return spt_study_tell(s, trial, SPT_TRIAL_FAILED, NAN);
+    if (r->tried == HOPELESS && r->same != 0) *stop = answer;
+    return tell_failed(r, trial, r->reason);
 }
 
 static int32_t one_trial(run *r, int32_t *stop)
@@ -82,6 +111,7 @@ static int32_t one_trial(run *r, int32_t *stop)
     int32_t answer = spt__study_emit(s, trial, &event);
     if (answer == SPT_OK) {
         s->ctx->err.text[0] = '\0';
+        trial->began = spt__now();
         answer = s->objective(trial, &loss, s->objective_hook.user);
     }
     status = settle(r, trial, answer, loss, stop);
@@ -92,10 +122,7 @@ static int32_t one_trial(run *r, int32_t *stop)
         event.loss = trial->value;
         event.watched = NAN;
         event.state = trial->state;
-        if (trial->state == SPT_TRIAL_FAILED)
-            event.reason = answer == SPT_STOP_HOST ? "stopped"
-                           : answer < 0            ? r->reason
-                                                   : "the loss is not finite";
+        if (trial->state == SPT_TRIAL_FAILED) event.reason = trial->reason;
         const int32_t said = spt__study_emit(s, trial, &event);
         if (said == SPT_STOP_HOST && *stop == SPT_OK) *stop = SPT_STOP_HOST;
         if (said < 0)

@@ -1,7 +1,7 @@
 /* Opening a study, what is on record with it, ask. */
 #include "study.h"
 
-#include "../base/options.h"
+#include "../base/threads.h"
 #include "../space/space.h"
 
 #include <math.h>
@@ -134,6 +134,7 @@ int32_t spt_study_open(spt_store *store, const char *name, const spt_space *spac
     if (s == NULL) return spt__nomem(&ctx->err);
     s->ctx = spt__ctx_ref(ctx);
     s->refs = 1;
+    spt__rules_init(&s->rules);
     s->store = spt__store_ref(store);
     s->name = spt__strdup(ctx, name != NULL ? name : "spectune");
     const int32_t status = s->name != NULL ? open_study(s, space, sampler) : spt__nomem(&ctx->err);
@@ -320,6 +321,7 @@ static int32_t start(spt_study *s, spt_config *config, int64_t sequence, spt_tri
     t->sequence = sequence;
     t->state = SPT_TRIAL_RUNNING;
     t->value = NAN;
+    t->began = spt__now();
     spt__format(text, sizeof text, "%lld", (long long)sequence);
     const spt__attr attr = {"sequence", text};
     const int32_t status =

@@ -17,6 +17,11 @@ typedef struct spt__hook {
     spt_destroy_fn destroy;
 } spt__hook;
 
+/* How a study works: what spt_study_set_options() took from the knobs. */
+typedef struct spt__rules {
+    double trial_seconds; /* 0: no limit */
+} spt__rules;
+
 struct spt_study {
     spt_ctx *ctx;
     _Atomic int64_t refs;
@@ -30,6 +35,7 @@ struct spt_study {
     spt_check_fn check;
     spt_event_fn events;
     spt__hook objective_hook, check_hook, events_hook;
+    spt__rules rules;
     bool running;
 };
 
@@ -55,6 +61,8 @@ struct spt_trial {
     spt__note_text *texts;
     spt__note_block *blocks;
     int32_t n_texts, n_blocks;
+    char *reason; /* the text attached under that name, NULL without one */
+    double began; /* spt__now() */
     bool told;
     int32_t state; /* spt_trial_state, as stored */
     double value;
@@ -62,6 +70,12 @@ struct spt_trial {
 
 /* The sequence number of a trial on record (its number, if another program made it). */
 int64_t spt__row_sequence(const spt__row *row);
+
+/* The rules that a study has without options. */
+void spt__rules_init(spt__rules *rules);
+
+/* Has the trial used up the seconds that it may take? Any thread. */
+bool spt__trial_overdue(const spt_trial *trial);
 
 /* Bring the history up to date. */
 int32_t spt__study_refresh(spt_study *study);

@@ -1,6 +1,8 @@
 /* Trials between ask and tell. */
 #include "study.h"
 
+#include "../base/threads.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +19,14 @@ const spt_config *spt_trial_config(const spt_trial *trial)
 int32_t spt_trial_report(spt_trial *trial, int64_t step, double value)
 {
     SPT__REQUIRE(trial != NULL);
-    return spt__store_trial_step(trial->study->store, trial->id, step, value);
+    SPT__TRY(spt__store_trial_step(trial->study->store, trial->id, step, value));
+    return spt__trial_overdue(trial) ? SPT_STOP_TIME : SPT_OK;
+}
+
+bool spt__trial_overdue(const spt_trial *trial)
+{
+    const double limit = trial->study->rules.trial_seconds;
+    return limit > 0 && spt__now() - trial->began > limit;
 }
 
 /* ---- what is attached ---- */
@@ -73,7 +82,13 @@ int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text)
     SPT__TRY(check_key(trial, key));
     spt__buf_init(&b, trial->study->ctx);
     spt__buf_json(&b, text != NULL ? text : "");
-    return attach(trial, key, spt__buf_take(&b));
+    SPT__TRY(attach(trial, key, spt__buf_take(&b)));
+    if (strcmp(key, "reason") != 0) return SPT_OK;
+    char *reason = spt__strdup(trial->study->ctx, text != NULL ? text : "");
+    if (reason == NULL) return spt__nomem(&trial->study->ctx->err);
+    spt__free(trial->study->ctx, trial->reason);
+    trial->reason = reason;
+    return SPT_OK;
 }
 
 int32_t spt_trial_set_block(spt_trial *trial, const char *key, const void *data, int64_t size)
@@ -135,6 +150,13 @@ int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double
     if (state != SPT_TRIAL_COMPLETE && state != SPT_TRIAL_PRUNED && state != SPT_TRIAL_FAILED)
         return spt__fail(e, SPT_EINVAL, "state is %d; complete, pruned or failed can be told",
                          (int)state);
+    if (state == SPT_TRIAL_COMPLETE && !isfinite(value)) {
+        state = SPT_TRIAL_FAILED;
+        if (trial->reason == NULL)
+            SPT__TRY(spt_trial_set_text(trial, "reason",
+                                        isnan(value) ? "the loss is not a number"
+                                                     : "the loss is infinite"));
+    }
     spt__finish f = {.state = state, .value = value};
     SPT__TRY(store_end(trial, &f));
     trial->told = true;
@@ -163,6 +185,7 @@ void spt_trial_free(spt_trial *t)
         spt__free(ctx, t->blocks[i].key);
         spt__free(ctx, t->blocks[i].data);
     }
+    spt__free(ctx, t->reason);
     spt__free(ctx, t->texts);
     spt__free(ctx, t->blocks);
     spt_config_free(t->config);
