@@ -39,6 +39,19 @@ SPT_API int32_t spt_study_open(spt_store *store, const char *name, const spt_spa
 SPT_API void spt_study_free(spt_study *study);
 
 /** Knobs of how a study works:
+ * - `prune` none|wilcoxon|racing|median|halving (none): give a trial up when the steps that it has
+ *   reported tell already that it will not matter. Steps are folds for spt_cv, told in the order on
+ *   record as "fold_order" (those whose targets spread least first); a host's own may be epochs.
+ *   wilcoxon: signed ranks of the differences to the best trial on the steps that both have, one-
+ *   sided, exact (Wilcoxon 1945). It needs 4 steps at level 0.1. racing: the mean over all steps
+ *   of the best trial is worse with a chance of 1 - `prune_level` or more, by Student's
+ * distribution of the paired differences (of logarithms where all values are positive), whose
+ * variance is pooled with that of the complete trials, so that one step may do. median: worse than
+ * the median of the others after the same steps. halving: at 1, 3, 9, ... steps only the best third
+ * goes on (asynchronous successive halving, Li et al. 2020).
+ * - `prune_level` (0.1), `prune_startup` (5 trials are complete first), `prune_after` (1 step at
+ *   least), `prune_factor` (3, of halving), `prune_steps` folds|epochs (folds: of the steps so far
+ *   the mean counts; epochs: the lowest; for median and halving).
  * - `trial_seconds` (0: no limit): a trial that takes longer fails, reason "timeout". Objectives
  *   cannot be interrupted: that of spt_cv looks at the clock after each epoch, a host's own learns
  *   of it from spt_trial_report(). What is pruned or times out by the clock may differ between
@@ -88,6 +101,12 @@ SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
  * `trial_seconds`; an objective returns the same, which ends the trial as failed; SPT_EINVAL (step
  * below 0, or told before), SPT_EBUSY (ended), SPT_ESTORE */
 SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
+/** Should the trial be given up, by the study's `prune` rule? Ask after spt_trial_report(); end the
+ * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. What it is held against
+ * are the trials that its proposal saw, so the answer does not depend on what has ended since.
+ * Leaves its words as the trial's "reason".
+ * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL, SPT_ENOMEM @since 0.1 */
+SPT_API int32_t spt_trial_should_prune(spt_trial *trial);
 /** Attach a number or a text; stored when the trial is told. */
 SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);
 SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text);
@@ -132,9 +151,9 @@ typedef struct spt_event {
     double loss;    /**< EPOCH: training loss; FOLD_END: RMSE of the fold; TRIAL_END: value */
     double watched; /**< EPOCH: loss on the watched rows */
     int32_t state;  /**< TRIAL_END: spt_trial_state */
-    int32_t reserved;
+    int32_t place; /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told */
     const spt_config *config; /**< of the trial; valid during the call */
-    const char *reason;       /**< TRIAL_END of a failed trial, else NULL */
+    const char *reason;       /**< TRIAL_END of a failed or pruned trial, else NULL */
     double best;              /**< lowest value of the study so far, NaN if none */
     int64_t best_trial;       /**< its number, -1 if none */
 } spt_event;
@@ -143,7 +162,8 @@ typedef struct spt_event {
 typedef int32_t (*spt_event_fn)(const spt_event *event, void *user);
 
 /** Be told of events of spt_study_run(), on the thread that called it, in a fixed order: those of a
- * fold come after those of the folds before it, whatever thread was faster. */
+ * fold come after those of the folds before it (in the order on record as "fold_order"), whatever
+ * thread was faster. */
 SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user,
                                      spt_destroy_fn destroy);
 

@@ -3,9 +3,22 @@
 
 #include "../base/options.h"
 
-static const spt__knob knobs[] = {{"trial_seconds", SPT_OPTION_NUMBER, 0, 1e9, 0, NULL, NULL,
-                                   "a trial that takes longer fails, reason timeout; 0: no limit"},
-                                  {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
+static const spt__knob knobs[] = {
+    {"trial_seconds", SPT_OPTION_NUMBER, 0, 1e9, 0, NULL, NULL,
+     "a trial that takes longer fails, reason timeout; 0: no limit"},
+    {"prune", SPT_OPTION_CHOICE, 0, 0, 0, "none|wilcoxon|racing|median|halving", "none",
+     "give up trials whose first steps tell that they will not matter"},
+    {"prune_steps", SPT_OPTION_CHOICE, 0, 0, 0, "folds|epochs", "folds",
+     "median, halving: of the steps so far the mean counts, or the lowest"},
+    {"prune_startup", SPT_OPTION_INTEGER, 1, 1e6, 5, NULL, NULL,
+     "so many trials are complete before any is given up"},
+    {"prune_after", SPT_OPTION_INTEGER, 1, 1e6, 1, NULL, NULL,
+     "so many steps each trial has; of halving the first rung"},
+    {"prune_level", SPT_OPTION_NUMBER, 1e-9, 0.5, 0.1, NULL, NULL,
+     "wilcoxon, racing: chance that is taken of giving up what would have been the best"},
+    {"prune_factor", SPT_OPTION_NUMBER, 1.1, 100, 3, NULL, NULL,
+     "halving: one of so many trials goes on, rungs are so many times apart"},
+    {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
 
 int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out)
 {
@@ -16,11 +29,32 @@ int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out)
 static void read_rules(const spt_options *o, spt__rules *r)
 {
     r->trial_seconds = spt__option(o, knobs, "trial_seconds");
+    r->prune = (spt__prune_rule){.kind = (spt__prune_kind)spt__option_choice(o, knobs, "prune"),
+                                 .lowest = spt__option_choice(o, knobs, "prune_steps") == 1,
+                                 .startup = spt__option_int(o, knobs, "prune_startup"),
+                                 .after = spt__option_int(o, knobs, "prune_after"),
+                                 .level = spt__option(o, knobs, "prune_level"),
+                                 .factor = spt__option(o, knobs, "prune_factor")};
 }
 
 void spt__rules_init(spt__rules *rules)
 {
     read_rules(NULL, rules);
+}
+
+void spt__prune_words(const spt__prune_rule *rule, const spt__verdict *verdict, int64_t steps,
+                      int64_t all, char *out, size_t size)
+{
+    static const char *const names[] = {"none", "wilcoxon", "racing", "median", "halving"};
+    char of[64];
+    if (all > 0)
+        spt__format(of, sizeof of, "%lld of %lld folds", (long long)steps, (long long)all);
+    else
+        spt__format(of, sizeof of, "%lld steps", (long long)steps);
+    const bool chance = rule->kind == SPT__PRUNE_WILCOXON || rule->kind == SPT__PRUNE_RACING;
+    spt__format(out, size,
+                chance ? "%s: p = %.2g after %s" : "%s: %.2g of the others are better after %s",
+                names[rule->kind], verdict->figure, of);
 }
 
 int32_t spt_study_set_options(spt_study *s, const spt_options *options)

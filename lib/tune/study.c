@@ -36,6 +36,7 @@ int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *use
     SPT__REQUIRE(study != NULL);
     SPT__TRY(hang(study, &study->objective_hook, user, destroy));
     study->objective = fn;
+    study->cv = NULL;
     return SPT_OK;
 }
 
@@ -306,8 +307,29 @@ static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t se
     return status;
 }
 
+/* Remember the trials that a pruner may look at: those that the sampler saw. */
+static int32_t remember_peers(spt_study *s, spt_trial *t, const entry *entries, int64_t n)
+{
+    if (s->rules.prune.kind == SPT__PRUNE_NONE || n == 0) return SPT_OK;
+    SPT__TRY(spt__history_snapshot(s->history, &t->seen));
+    t->peers = spt__alloc(s->ctx, (size_t)n, sizeof *t->peers);
+    if (t->peers == NULL) return spt__nomem(&s->ctx->err);
+    for (int64_t i = 0; i < n; i++) {
+        const spt__row *row = entries[i].row;
+        const bool complete = row->state == SPT_TRIAL_COMPLETE && isfinite(row->value);
+        if (!entries[i].finished || (!complete && row->state != SPT_TRIAL_PRUNED)) continue;
+        t->peers[t->n_peers++] = (spt__curve){.steps = row->steps,
+                                              .values = row->step_values,
+                                              .n = row->n_steps,
+                                              .complete = complete,
+                                              .value = row->value};
+    }
+    return SPT_OK;
+}
+
 /* Takes the configuration, also when it fails. */
-static int32_t start(spt_study *s, spt_config *config, int64_t sequence, spt_trial **out)
+static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const entry *entries,
+                     int64_t n, spt_trial **out)
 {
     char text[32];
     spt_trial *t = spt__calloc(s->ctx, 1, sizeof *t);
@@ -324,8 +346,9 @@ static int32_t start(spt_study *s, spt_config *config, int64_t sequence, spt_tri
     t->began = spt__now();
     spt__format(text, sizeof text, "%lld", (long long)sequence);
     const spt__attr attr = {"sequence", text};
-    const int32_t status =
-        spt__store_trial_new(s->store, s->id, config, &attr, 1, &t->id, &t->number);
+    int32_t status = remember_peers(s, t, entries, n);
+    if (status >= 0)
+        status = spt__store_trial_new(s->store, s->id, config, &attr, 1, &t->id, &t->number);
     if (status < 0) {
         t->told = true; /* there is nothing to tell */
         spt_trial_free(t);
@@ -345,9 +368,10 @@ int32_t spt_study_ask(spt_study *s, spt_trial **out)
     SPT__REQUIRE(s != NULL);
     SPT__TRY(spt__study_refresh(s));
     SPT__TRY(collect(s, &entries, &n, &sequence));
-    const int32_t status = propose(s, entries, n, sequence, &config);
+    int32_t status = propose(s, entries, n, sequence, &config);
+    if (status == SPT_OK) status = start(s, config, sequence, entries, n, out);
     spt__free(s->ctx, entries);
-    return status != SPT_OK ? status : start(s, config, sequence, out);
+    return status;
 }
 
 int32_t spt_study_ask_given(spt_study *s, const spt_config *config, spt_trial **out)
@@ -374,10 +398,10 @@ int32_t spt_study_ask_given(spt_study *s, const spt_config *config, spt_trial **
     SPT__TRY(spt__config_from_values(s->ctx, s->space, config->value, &copy, &s->ctx->err));
     int32_t status = spt__study_refresh(s);
     if (status >= 0) status = collect(s, &entries, &n, &sequence);
-    spt__free(s->ctx, entries);
-    if (status < 0) {
+    if (status >= 0)
+        status = start(s, copy, sequence, entries, n, out);
+    else
         spt_config_free(copy);
-        return status;
-    }
-    return start(s, copy, sequence, out);
+    spt__free(s->ctx, entries);
+    return status;
 }

@@ -2,6 +2,7 @@
 #ifndef SPT_LIB_TUNE_STUDY_H
 #define SPT_LIB_TUNE_STUDY_H
 
+#include "../search/prune.h"
 #include "../search/sampler.h"
 
 #include "../base/ctx.h"
@@ -20,6 +21,7 @@ typedef struct spt__hook {
 /* How a study works: what spt_study_set_options() took from the knobs. */
 typedef struct spt__rules {
     double trial_seconds; /* 0: no limit */
+    spt__prune_rule prune;
 } spt__rules;
 
 struct spt_study {
@@ -32,6 +34,7 @@ struct spt_study {
     spt__sampler *sampler;
     spt_history *history; /* grows; refreshed when it is looked at */
     spt_objective_fn objective;
+    struct spt_cv *cv; /* when the objective is a cross-validation's; kept alive by its hook */
     spt_check_fn check;
     spt_event_fn events;
     spt__hook objective_hook, check_hook, events_hook;
@@ -63,6 +66,14 @@ struct spt_trial {
     int32_t n_texts, n_blocks;
     char *reason; /* the text attached under that name, NULL without one */
     double began; /* spt__now() */
+    /* What it has reported, in that order; the trials that a pruner may hold it against. Those that
+     * ended later do not count, whenever they are looked at. */
+    int64_t *steps;
+    double *values;
+    int64_t n_steps, step_capacity;
+    spt_history *seen; /* keeps the peers' numbers alive */
+    spt__curve *peers;
+    int64_t n_peers;
     bool told;
     int32_t state; /* spt_trial_state, as stored */
     double value;
@@ -73,6 +84,10 @@ int64_t spt__row_sequence(const spt__row *row);
 
 /* The rules that a study has without options. */
 void spt__rules_init(spt__rules *rules);
+
+/* "racing: 2 of 5 folds, p = 0.03" */
+void spt__prune_words(const spt__prune_rule *rule, const spt__verdict *verdict, int64_t steps,
+                      int64_t all, char *out, size_t size);
 
 /* Has the trial used up the seconds that it may take? Any thread. */
 bool spt__trial_overdue(const spt_trial *trial);

@@ -16,11 +16,48 @@ const spt_config *spt_trial_config(const spt_trial *trial)
     return trial != NULL ? trial->config : NULL;
 }
 
+/* Keep a step for the pruner. */
+static int32_t keep_step(spt_trial *t, int64_t step, double value)
+{
+    spt_ctx *ctx = t->study->ctx;
+    if (t->n_steps == t->step_capacity) {
+        const int64_t capacity = t->step_capacity > 0 ? 2 * t->step_capacity : 16;
+        int64_t *steps = spt__realloc(ctx, t->steps, (size_t)capacity, sizeof *steps);
+        if (steps != NULL) t->steps = steps;
+        double *values = spt__realloc(ctx, t->values, (size_t)capacity, sizeof *values);
+        if (values != NULL) t->values = values;
+        if (steps == NULL || values == NULL) return spt__nomem(&ctx->err);
+        t->step_capacity = capacity;
+    }
+    t->steps[t->n_steps] = step;
+    t->values[t->n_steps++] = value;
+    return SPT_OK;
+}
+
 int32_t spt_trial_report(spt_trial *trial, int64_t step, double value)
 {
     SPT__REQUIRE(trial != NULL);
-    SPT__TRY(spt__store_trial_step(trial->study->store, trial->id, step, value));
+    SPT__TRY(keep_step(trial, step, value));
+    const int32_t status = spt__store_trial_step(trial->study->store, trial->id, step, value);
+    if (status < 0) {
+        trial->n_steps--;
+        return status;
+    }
     return spt__trial_overdue(trial) ? SPT_STOP_TIME : SPT_OK;
+}
+
+int32_t spt_trial_should_prune(spt_trial *trial)
+{
+    char reason[128];
+    SPT__REQUIRE(trial != NULL);
+    const spt__prune_rule *rule = &trial->study->rules.prune;
+    const spt__curve own = {.steps = trial->steps, .values = trial->values, .n = trial->n_steps};
+    if (trial->told) return SPT_OK;
+    const spt__verdict v = spt__prune(rule, &own, trial->peers, trial->n_peers);
+    if (!v.prune) return SPT_OK;
+    spt__prune_words(rule, &v, trial->n_steps, 0, reason, sizeof reason);
+    const int32_t status = spt_trial_set_text(trial, "reason", reason);
+    return status < 0 ? status : SPT_PRUNED;
 }
 
 bool spt__trial_overdue(const spt_trial *trial)
@@ -186,6 +223,10 @@ void spt_trial_free(spt_trial *t)
         spt__free(ctx, t->blocks[i].data);
     }
     spt__free(ctx, t->reason);
+    spt__free(ctx, t->steps);
+    spt__free(ctx, t->values);
+    spt__free(ctx, t->peers);
+    spt_history_free(t->seen);
     spt__free(ctx, t->texts);
     spt__free(ctx, t->blocks);
     spt_config_free(t->config);
