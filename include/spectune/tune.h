@@ -52,6 +52,14 @@ SPT_API void spt_study_free(spt_study *study);
  * - `prune_level` (0.1), `prune_startup` (5 trials are complete first), `prune_after` (1 step at
  *   least), `prune_factor` (3, of halving), `prune_steps` folds|epochs (folds: of the steps so far
  *   the mean counts; epochs: the lowest; for median and halving).
+ * - `in_flight` (0): K trials run at a time, and trial n sees the results of the trials up to n -
+ * K, whatever has ended meanwhile; those between it sees as running. So neither threads nor timing
+ *   change the history, and a study that is cut goes on with the same sequence. 0: one runs at a
+ *   time; with ask and tell each trial sees what has ended, whoever ran it.
+ * - `wait` yes|no (yes): no: K trials run at a time and each begins as soon as another ends. What a
+ *   proposal saw is then a matter of time; it is on record with the trial ("saw" and "pending",
+ *   numbers of trials; also wherever several programs work on a study), and spt_study_replay()
+ *   makes the proposal anew from it.
  * - `trial_seconds` (0: no limit): a trial that takes longer fails, reason "timeout". Objectives
  *   cannot be interrupted: that of spt_cv looks at the clock after each epoch, a host's own learns
  *   of it from spt_trial_report(). What is pruned or times out by the clock may differ between
@@ -77,11 +85,24 @@ SPT_API int32_t spt_study_history(spt_study *study, spt_history **out);
 
 /** A trial with a configuration proposed by the sampler, stored as running.
  *
- * The proposal is a function of the finished trials, the seed and the trial's number. Proposals
+ * The proposal is a function of the trials that it sees, the seed and the trial's number. Proposals
  * that are forbidden or that the check refuses are drawn anew and do not count as trials.
  *
- * @return SPT_OK, SPT_STOP_EXHAUSTED (1,000 proposals in a row were refused), SPT_ESTORE, ... */
+ * @return SPT_OK, SPT_STOP_EXHAUSTED (1,000 proposals in a row were refused), SPT_EBUSY (called
+ * from a callback of the study; or, with `in_flight` K, the trial K before it has not been told),
+ * SPT_ESTORE, ... */
 SPT_API int32_t spt_study_ask(spt_study *study, spt_trial **out);
+/** n trials at once, each of which sees those before it as running.
+ * @param out  room for n; *got of them are set, also when the call fails
+ * @return SPT_OK, or what spt_study_ask() returned for the first that could not be had @since 0.1
+ */
+SPT_API int32_t spt_study_ask_many(spt_study *study, int64_t n, spt_trial **out, int64_t *got);
+/** The proposal of a trial made anew from what it saw, to compare with spt_history_config(). Takes
+ * the sampler and the check of this study, which must be those of the trial.
+ * @param number  of the trial, of any state
+ * @param out     yours to free
+ * @return SPT_OK, SPT_ENOTFOUND (no such trial; its configuration was given), ... @since 0.1 */
+SPT_API int32_t spt_study_replay(spt_study *study, int64_t number, spt_config **out);
 /** A trial with a given configuration. */
 SPT_API int32_t spt_study_ask_given(spt_study *study, const spt_config *config, spt_trial **out);
 
@@ -151,7 +172,7 @@ typedef struct spt_event {
     double loss;    /**< EPOCH: training loss; FOLD_END: RMSE of the fold; TRIAL_END: value */
     double watched; /**< EPOCH: loss on the watched rows */
     int32_t state;  /**< TRIAL_END: spt_trial_state */
-    int32_t place; /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told */
+    int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told */
     const spt_config *config; /**< of the trial; valid during the call */
     const char *reason;       /**< TRIAL_END of a failed or pruned trial, else NULL */
     double best;              /**< lowest value of the study so far, NaN if none */

@@ -195,7 +195,7 @@ void spt__crew_free(spt__crew *c)
 static spt__flight *find(const spt__crew *c, const spt_trial *trial)
 {
     spt__flight *f = c->flights;
-    while (f->trial != trial)
+    while (f != NULL && f->trial != trial)
         f = f->next_flight;
     return f;
 }
@@ -352,5 +352,6 @@ int32_t spt__flight_finish(spt__crew *c, const spt_trial *trial, double *loss)
 
 void spt__flight_drop(spt__crew *c, const spt_trial *trial)
 {
-    leave(find(c, trial));
+    spt__flight *f = find(c, trial);
+    if (f != NULL) leave(f); /* else memory ran out when it was to begin */
 }

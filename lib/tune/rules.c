@@ -18,6 +18,11 @@ static const spt__knob knobs[] = {
      "wilcoxon, racing: chance that is taken of giving up what would have been the best"},
     {"prune_factor", SPT_OPTION_NUMBER, 1.1, 100, 3, NULL, NULL,
      "halving: one of so many trials goes on, rungs are so many times apart"},
+    {"in_flight", SPT_OPTION_INTEGER, 0, 1024, 0, NULL, NULL,
+     "so many trials run at a time, and a trial sees the results of those up to so many before it; "
+     "0: one runs, and it sees all results"},
+    {"wait", SPT_OPTION_CHOICE, 0, 0, 0, "yes|no", "yes",
+     "no: with trials in flight nobody waits for an older one; what each trial saw is on record"},
     {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
 
 int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out)
@@ -29,6 +34,8 @@ int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out)
 static void read_rules(const spt_options *o, spt__rules *r)
 {
     r->trial_seconds = spt__option(o, knobs, "trial_seconds");
+    r->in_flight = spt__option_int(o, knobs, "in_flight");
+    r->wait = spt__option_choice(o, knobs, "wait") == 0;
     r->prune = (spt__prune_rule){.kind = (spt__prune_kind)spt__option_choice(o, knobs, "prune"),
                                  .lowest = spt__option_choice(o, knobs, "prune_steps") == 1,
                                  .startup = spt__option_int(o, knobs, "prune_startup"),

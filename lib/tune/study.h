@@ -22,6 +22,8 @@ typedef struct spt__hook {
 typedef struct spt__rules {
     double trial_seconds; /* 0: no limit */
     spt__prune_rule prune;
+    int64_t in_flight; /* trial n sees the results up to n - in_flight; 0: all that there are */
+    bool wait;         /* false: as 0, though so many run at a time */
 } spt__rules;
 
 struct spt_study {
@@ -39,7 +41,8 @@ struct spt_study {
     spt_event_fn events;
     spt__hook objective_hook, check_hook, events_hook;
     spt__rules rules;
-    bool running;
+    spt_trial *live; /* handles that were not told yet */
+    bool running;    /* also while a trial is asked for: a callback may be at work */
 };
 
 /* An attribute that waits for tell; both texts are owned. */
@@ -52,6 +55,13 @@ typedef struct spt__note_block {
     void *data;
     int64_t size;
 } spt__note_block;
+
+/* What the sampler sees: one entry per trial. */
+typedef struct spt__entry {
+    const spt__row *row;
+    int64_t sequence;
+    bool finished; /* else it counts as running, though it may have ended */
+} spt__entry;
 
 struct spt_trial {
     spt_study *study;
@@ -74,6 +84,7 @@ struct spt_trial {
     spt_history *seen; /* keeps the peers' numbers alive */
     spt__curve *peers;
     int64_t n_peers;
+    spt_trial *next_live;
     bool told;
     int32_t state; /* spt_trial_state, as stored */
     double value;
@@ -84,6 +95,27 @@ int64_t spt__row_sequence(const spt__row *row);
 
 /* The rules that a study has without options. */
 void spt__rules_init(spt__rules *rules);
+
+/* Begin and end what callbacks may not do: SPT_EBUSY while the study runs. Between them the study
+ * stays, also if a callback frees it. */
+int32_t spt__study_enter(spt_study *study);
+void spt__study_leave(spt_study *study);
+
+/* A new trial, for the run loop. */
+int32_t spt__study_ask(spt_study *study, spt_trial **out);
+/* May this configuration, of the host's, be a trial? */
+int32_t spt__study_check_given(spt_study *study, const spt_config *config);
+/* What the sampler proposes to who sees these entries, sorted. */
+int32_t spt__study_propose(spt_study *study, const spt__entry *entries, int64_t n, int64_t sequence,
+                           spt_config **config);
+/* Finished ones first, each kind by sequence number. */
+void spt__entries_sort(spt__entry *entries, int64_t n);
+
+/* Is it anything but the results of the trials 0 to sequence - 1? */
+bool spt__sight_unusual(const spt__entry *entries, int64_t n, int64_t sequence);
+/* Trials by number whose results were seen, and those that were running: JSON strings, "0-4 7". */
+int32_t spt__sight_print(spt_ctx *ctx, const spt__entry *entries, int64_t n, spt__buf *saw,
+                         spt__buf *pending);
 
 /* "racing: 2 of 5 folds, p = 0.03" */
 void spt__prune_words(const spt__prune_rule *rule, const spt__verdict *verdict, int64_t steps,

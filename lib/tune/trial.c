@@ -176,6 +176,15 @@ static int32_t store_end(spt_trial *t, spt__finish *f)
     return status;
 }
 
+static void leave_live(const spt_trial *t)
+{
+    for (spt_trial **at = &t->study->live; *at != NULL; at = &(*at)->next_live)
+        if (*at == t) {
+            *at = t->next_live;
+            break;
+        }
+}
+
 int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double value)
 {
     SPT__REQUIRE(study != NULL && trial != NULL);
@@ -197,6 +206,7 @@ int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double
     spt__finish f = {.state = state, .value = value};
     SPT__TRY(store_end(trial, &f));
     trial->told = true;
+    leave_live(trial);
     trial->state = f.state;
     trial->value = value;
     return SPT_OK;
@@ -214,6 +224,7 @@ void spt_trial_free(spt_trial *t)
             (void)spt_study_tell(study, t, SPT_TRIAL_FAILED, NAN);
         ctx->err = before;
     }
+    leave_live(t);
     for (int32_t i = 0; i < t->n_texts; i++) {
         spt__free(ctx, t->texts[i].key);
         spt__free(ctx, t->texts[i].json);
