@@ -60,6 +60,11 @@ SPT_API void spt_study_free(spt_study *study);
  *   proposal saw is then a matter of time; it is on record with the trial ("saw" and "pending",
  *   numbers of trials; also wherever several programs work on a study), and spt_study_replay()
  *   makes the proposal anew from it.
+ * - `duplicates` allow|avoid|never (allow): proposals that a trial has had already are drawn anew,
+ * up to 100 times, or until SPT_STOP_EXHAUSTED says that nothing new is found.
+ * - `stop_at`: spt_study_run() ends (SPT_STOP_TARGET) when the best loss is this or lower.
+ * - `patience_trials` (0: never): it ends (SPT_STOP_PLATEAU) when so many trials since the best one
+ *   have not improved it. Trials then in flight are stopped and do not count.
  * - `trial_seconds` (0: no limit): a trial that takes longer fails, reason "timeout". Objectives
  *   cannot be interrupted: that of spt_cv looks at the clock after each epoch, a host's own learns
  *   of it from spt_trial_report(). What is pruned or times out by the clock may differ between
@@ -83,7 +88,8 @@ SPT_API int32_t spt_study_pin_block(spt_study *study, const char *key, const voi
 /** Snapshot of the study's trials. */
 SPT_API int32_t spt_study_history(spt_study *study, spt_history **out);
 
-/** A trial with a configuration proposed by the sampler, stored as running.
+/** A trial with a configuration that was enqueued, or else is proposed by the sampler, stored as
+ * running.
  *
  * The proposal is a function of the trials that it sees, the seed and the trial's number. Proposals
  * that are forbidden or that the check refuses are drawn anew and do not count as trials.
@@ -105,6 +111,31 @@ SPT_API int32_t spt_study_ask_many(spt_study *study, int64_t n, spt_trial **out,
 SPT_API int32_t spt_study_replay(spt_study *study, int64_t number, spt_config **out);
 /** A trial with a given configuration. */
 SPT_API int32_t spt_study_ask_given(spt_study *study, const spt_config *config, spt_trial **out);
+
+/** Have a configuration tried before further ones are proposed: the next spt_study_ask(), of
+ * whatever program, gets it. It waits as a trial of the store; stopped or abandoned it comes again.
+ *
+ * @param config  of the study's space
+ * @param names   parameters whose values are taken from `config`; the rest is drawn by the sampler
+ *                when its turn comes. A value has no effect if what is drawn leaves the parameter
+ *                out, so a parameter is named together with those that it needs. NULL: all of them,
+ *                and forbidden combinations and the study's check refuse the configuration now
+ * @param n       their count
+ * @param number  the trial's; may be NULL. One that is enqueued already, or was, is not enqueued
+ *                again: then that one's number
+ * @return SPT_OK, SPT_EINVAL (no value, forbidden), SPT_ENOTFOUND (name; nearest offered),
+ *         SPT_EMISMATCH (another space), SPT_EBUSY (from a callback), SPT_ESTORE, ... @since 0.1 */
+SPT_API int32_t spt_study_enqueue(spt_study *study, const spt_config *config,
+                                  const char *const *names, int32_t n, int64_t *number);
+/** Enqueue the k best trials of another study, whose space may be another: parameters of the same
+ * name keep their values, others take their defaults. A trial that does not fit is left out, and
+ * the log (SPT_LOG_WARNING) says why. The losses there count for nothing here. Goes on record
+ * ("warm_start"); called again, also when the study goes on later, it does nothing.
+ * @param enqueued  how many; may be NULL
+ * @return SPT_OK, SPT_EMISMATCH (the study was started from another one), SPT_EBUSY, ... @since 0.1
+ */
+SPT_API int32_t spt_study_warm_start(spt_study *study, const spt_history *from, int64_t k,
+                                     int64_t *enqueued);
 
 /** End a trial; it is on disk when the call returns. The handle stays readable until freed.
  * @param state  SPT_TRIAL_COMPLETE (a value that is not finite is stored as failed, with the
@@ -193,9 +224,10 @@ SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *us
  *
  * @param trials   at least 0
  * @param seconds  0: no limit. The trial that runs when the time is up is finished.
- * @return SPT_STOP_TRIALS, SPT_STOP_TIME, SPT_STOP_HOST (a callback or spt_ctx_stop(); what ran is
- *         recorded as failed, reason "stopped"), SPT_STOP_EXHAUSTED; SPT_EDATA and the like when
- * the objective cannot work at all; SPT_EINVAL (no objective), SPT_ESTORE, SPT_ENOMEM
+ * @return SPT_STOP_TRIALS, SPT_STOP_TIME, SPT_STOP_TARGET, SPT_STOP_PLATEAU, SPT_STOP_HOST (a
+ * callback or spt_ctx_stop(); what ran is recorded as failed, reason "stopped"),
+ * SPT_STOP_EXHAUSTED; SPT_EDATA and the like when the objective cannot work at all; SPT_EINVAL (no
+ * objective), SPT_ESTORE, SPT_ENOMEM
  */
 SPT_API int32_t spt_study_run(spt_study *study, int64_t trials, double seconds);
 

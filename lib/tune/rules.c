@@ -3,6 +3,8 @@
 
 #include "../base/options.h"
 
+#include <float.h>
+
 static const spt__knob knobs[] = {
     {"trial_seconds", SPT_OPTION_NUMBER, 0, 1e9, 0, NULL, NULL,
      "a trial that takes longer fails, reason timeout; 0: no limit"},
@@ -23,6 +25,12 @@ static const spt__knob knobs[] = {
      "0: one runs, and it sees all results"},
     {"wait", SPT_OPTION_CHOICE, 0, 0, 0, "yes|no", "yes",
      "no: with trials in flight nobody waits for an older one; what each trial saw is on record"},
+    {"duplicates", SPT_OPTION_CHOICE, 0, 0, 0, "allow|avoid|never", "allow",
+     "proposals that a trial has had: avoid: drawn anew, up to 100 times; never: as often as any"},
+    {"stop_at", SPT_OPTION_NUMBER, -DBL_MAX, DBL_MAX, -DBL_MAX, NULL, NULL,
+     "the run ends when a trial has this loss or a lower one"},
+    {"patience_trials", SPT_OPTION_INTEGER, 0, 1e9, 0, NULL, NULL,
+     "the run ends when so many trials in a row have not improved the best; 0: never"},
     {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
 
 int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out)
@@ -36,6 +44,9 @@ static void read_rules(const spt_options *o, spt__rules *r)
     r->trial_seconds = spt__option(o, knobs, "trial_seconds");
     r->in_flight = spt__option_int(o, knobs, "in_flight");
     r->wait = spt__option_choice(o, knobs, "wait") == 0;
+    r->duplicates = (spt__duplicates)spt__option_choice(o, knobs, "duplicates");
+    r->stop_at = spt__option(o, knobs, "stop_at");
+    r->patience = spt__option_int(o, knobs, "patience_trials");
     r->prune = (spt__prune_rule){.kind = (spt__prune_kind)spt__option_choice(o, knobs, "prune"),
                                  .lowest = spt__option_choice(o, knobs, "prune_steps") == 1,
                                  .startup = spt__option_int(o, knobs, "prune_startup"),

@@ -213,11 +213,26 @@ static int32_t fail_run(run *r, int32_t stop)
     return spt__fail(e, stop, "%s", r->reason);
 }
 
+/* What the best trial says: is it good enough, or has it been the best for too long? */
+static int32_t look_at_best(const spt_study *s)
+{
+    int64_t n, since = 0;
+    const spt__row *const *rows = spt__history_rows(s->history, &n);
+    const int64_t best = spt_history_best(s->history);
+    if (best < 0) return SPT_OK;
+    if (rows[best]->value <= s->rules.stop_at) return SPT_STOP_TARGET;
+    if (s->rules.patience == 0) return SPT_OK;
+    const int64_t at = spt__row_sequence(rows[best]);
+    for (int64_t i = 0; i < n; i++)
+        since += spt__row_counts(rows[i]) && spt__row_sequence(rows[i]) > at;
+    return since >= s->rules.patience ? SPT_STOP_PLATEAU : SPT_OK;
+}
+
 /* Begin trials until enough are in flight. *why: what keeps further ones from being begun. */
 static int32_t fill(run *r, int32_t *why)
 {
     spt_study *s = r->study;
-    *why = SPT_OK;
+    *why = look_at_best(s);
     while (r->n < r->most && *why == SPT_OK) {
         if (spt__stopping(s->ctx))
             *why = SPT_STOP_HOST;
@@ -237,7 +252,7 @@ static int32_t loop(run *r)
     for (;;) {
         int32_t why = SPT_OK, stop = SPT_OK;
         SPT__TRY(fill(r, &why));
-        if (r->n == 0) return why;
+        if (r->n == 0 || why == SPT_STOP_TARGET || why == SPT_STOP_PLATEAU) return why;
         SPT__TRY(finish_one(r, &stop));
         if (stop < 0) return fail_run(r, stop);
         if (stop > 0) return stop;

@@ -65,7 +65,7 @@ static bool in_ranges(const char *text, int64_t number)
     return false;
 }
 
-static const char *attribute(const spt__row *row, const char *key)
+const char *spt__row_attribute(const spt__row *row, const char *key)
 {
     for (int64_t i = 0; i < row->n_attrs; i++)
         if (strcmp(row->attrs[i].key, key) == 0) return row->attrs[i].text;
@@ -75,7 +75,7 @@ static const char *attribute(const spt__row *row, const char *key)
 /* The entries that trial `row` saw. */
 static int64_t recall(const spt_study *s, const spt__row *row, spt__entry *entries)
 {
-    const char *saw = attribute(row, "saw"), *pending = attribute(row, "pending");
+    const char *saw = spt__row_attribute(row, "saw"), *pending = spt__row_attribute(row, "pending");
     const int64_t sequence = spt__row_sequence(row);
     int64_t n, used = 0;
     const spt__row *const *rows = spt__history_rows(s->history, &n);
@@ -98,14 +98,14 @@ static int32_t replay(spt_study *s, int64_t number, spt_config **out)
     if (number < 0 || number >= n)
         return spt__fail(&s->ctx->err, SPT_ENOTFOUND, "the study has no trial %lld",
                          (long long)number);
-    if (attribute(rows[number], "given") != NULL)
+    if (spt__row_attribute(rows[number], "given") != NULL)
         return spt__fail(&s->ctx->err, SPT_ENOTFOUND, "trial %lld was given, not proposed",
                          (long long)number);
     spt__entry *entries = spt__alloc(s->ctx, (size_t)n, sizeof *entries);
     if (entries == NULL) return spt__nomem(&s->ctx->err);
     const int64_t used = recall(s, rows[number], entries);
     const int32_t status =
-        spt__study_propose(s, entries, used, spt__row_sequence(rows[number]), out);
+        spt__study_propose(s, entries, used, spt__row_sequence(rows[number]), NULL, NULL, out);
     spt__free(s->ctx, entries);
     return status;
 }

@@ -265,15 +265,41 @@ static int32_t collect(spt_study *s, spt__entry **out, int64_t *count, int64_t *
     return SPT_OK;
 }
 
-static int32_t accept(const spt_config *config, void *arg)
+/* Who asks, for the check of a proposal. */
+typedef struct asker {
+    spt_study *study;
+    const spt__entry *entries;
+    int64_t n, refused; /* as duplicates */
+} asker;
+
+enum { DUPLICATES_AVOIDED = 100 };
+
+static bool is_duplicate(const asker *a, const spt_config *config)
 {
-    spt_study *s = arg;
+    for (int64_t i = 0; i < a->n; i++)
+        if (a->entries[i].row->config != NULL &&
+            spt__config_same_values(config, a->entries[i].row->config))
+            return true;
+    return false;
+}
+
+static int32_t accept_proposal(const spt_config *config, void *arg)
+{
+    asker *a = arg;
+    spt_study *s = a->study;
+    const spt__duplicates rule = s->rules.duplicates;
+    if ((rule == SPT__NEVER || (rule == SPT__AVOID && a->refused < DUPLICATES_AVOIDED)) &&
+        is_duplicate(a, config)) {
+        a->refused++;
+        return spt__fail(&s->ctx->err, SPT_EINVAL, "a trial has had this configuration");
+    }
     return s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
 }
 
 int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, int64_t sequence,
-                           spt_config **config)
+                           spt__accept_fn accept, void *arg, spt_config **config)
 {
+    asker who = {.study = s, .entries = entries, .n = n};
     const size_t p = (size_t)s->space->n;
     double *values = spt__alloc(s->ctx, (size_t)n * p, sizeof *values);
     double *loss = spt__alloc(s->ctx, (size_t)n, sizeof *loss);
@@ -301,7 +327,9 @@ int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, i
                                 .loss = loss,
                                 .state = state,
                                 .sequence = order};
-        status = spt__sampler_propose(s->sampler, &view, sequence, accept, s, config, &s->ctx->err);
+        status = spt__sampler_propose(s->sampler, &view, sequence,
+                                      accept != NULL ? accept : accept_proposal,
+                                      accept != NULL ? arg : &who, config, &s->ctx->err);
     }
     spt__free(s->ctx, values);
     spt__free(s->ctx, loss);
@@ -330,12 +358,18 @@ static int32_t remember_peers(spt_study *s, spt_trial *t, const spt__entry *entr
     return SPT_OK;
 }
 
-/* What is on record of a trial from its start; `given`: a configuration of the host's. */
+/* Where a configuration comes from: the host, now or before, or (both NULL) the sampler. */
+typedef struct origin {
+    const spt_config *given;
+    const spt__row *queued;
+} origin;
+
+/* What is on record of a trial from its start. */
 static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries, int64_t n,
-                           bool given)
+                           const origin *from)
 {
     char text[32];
-    spt__attr attrs[3];
+    spt__attr attrs[5];
     size_t n_attrs = 1;
     spt__buf saw, pending;
     spt__buf_init(&saw, s->ctx);
@@ -343,16 +377,28 @@ static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries
     spt__format(text, sizeof text, "%lld", (long long)t->sequence);
     attrs[0] = (spt__attr){"sequence", text};
     int32_t status = SPT_OK;
-    if (given) {
+    if (from->given != NULL || from->queued != NULL) {
         attrs[n_attrs++] = (spt__attr){"given", "1"};
     } else if (spt__sight_unusual(entries, n, t->sequence)) {
         status = spt__sight_print(s->ctx, entries, n, &saw, &pending);
         attrs[n_attrs++] = (spt__attr){"saw", saw.data};
         attrs[n_attrs++] = (spt__attr){"pending", pending.data};
     }
-    if (status >= 0)
-        status =
-            spt__store_trial_new(s->store, s->id, t->config, attrs, n_attrs, &t->id, &t->number);
+    if (status >= 0 && from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING) {
+        t->id = from->queued->id;
+        t->number = from->queued->number;
+        status = spt__store_trial_claim(s->store, t->id, t->config, attrs, n_attrs);
+    } else if (status >= 0) {
+        if (from->queued != NULL) { /* it comes again, under another number */
+            spt__buf_json(&saw, spt__row_attribute(from->queued, "fixed"));
+            if (saw.failed) status = spt__nomem(&s->ctx->err);
+            attrs[n_attrs++] = (spt__attr){"fixed", saw.data};
+            attrs[n_attrs++] = (spt__attr){"queue", spt__row_attribute(from->queued, "queue")};
+        }
+        if (status >= 0)
+            status = spt__store_trial_new(s->store, s->id, t->config, attrs, n_attrs, &t->id,
+                                          &t->number);
+    }
     spt__buf_free(&saw);
     spt__buf_free(&pending);
     return status;
@@ -360,7 +406,7 @@ static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries
 
 /* Takes the configuration, also when it fails. */
 static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const spt__entry *entries,
-                     int64_t n, bool given, spt_trial **out)
+                     int64_t n, const origin *from, spt_trial **out)
 {
     spt_trial *t = spt__calloc(s->ctx, 1, sizeof *t);
     if (t == NULL) {
@@ -375,7 +421,7 @@ static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const s
     t->value = NAN;
     t->began = spt__now();
     int32_t status = remember_peers(s, t, entries, n);
-    if (status >= 0) status = store_start(s, t, entries, n, given);
+    if (status >= 0) status = store_start(s, t, entries, n, from);
     if (status < 0) {
         t->told = true; /* there is nothing to tell */
         spt_trial_free(t);
@@ -400,21 +446,51 @@ static int32_t check_turn(const spt_study *s, int64_t sequence)
     return SPT_OK;
 }
 
-/* `given` NULL: what the sampler proposes. */
-static int32_t ask(spt_study *s, const spt_config *given, spt_trial **out)
+static int32_t configure(spt_study *s, const origin *from, const spt__entry *entries, int64_t n,
+                         int64_t sequence, spt_config **config)
+{
+    if (from->given != NULL)
+        return spt__config_from_values(s->ctx, s->space, from->given->value, config, &s->ctx->err);
+    if (from->queued != NULL)
+        return spt__queue_config(s, from->queued, entries, n, sequence, config);
+    return spt__study_propose(s, entries, n, sequence, NULL, NULL, config);
+}
+
+/* One try. *again: somebody else has taken what was enqueued, or it cannot be run. */
+static int32_t try_ask(spt_study *s, origin *from, bool *again, spt_trial **out)
 {
     spt__entry *entries = NULL;
     spt_config *config = NULL;
     int64_t n = 0, sequence = 0;
     SPT__TRY(spt__study_refresh(s));
+    if (from->given == NULL) SPT__TRY(spt__queue_next(s, &from->queued));
+    const bool waiting = from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING;
     SPT__TRY(collect(s, &entries, &n, &sequence));
     int32_t status = check_turn(s, sequence);
-    if (status == SPT_OK)
-        status = given == NULL ? spt__study_propose(s, entries, n, sequence, &config)
-                               : spt__config_from_values(s->ctx, s->space, given->value, &config,
-                                                         &s->ctx->err);
-    if (status == SPT_OK) status = start(s, config, sequence, entries, n, given != NULL, out);
+    if (status == SPT_OK) {
+        status = configure(s, from, entries, n, sequence, &config);
+        if (status == SPT_STOP_EXHAUSTED && waiting) {
+            status = spt__queue_refuse(s, from->queued);
+            *again = status == SPT_OK;
+        } else if (status == SPT_OK) {
+            status = start(s, config, sequence, entries, n, from, out);
+            *again = status == SPT_EBUSY && waiting;
+        }
+    }
     spt__free(s->ctx, entries);
+    return status;
+}
+
+/* `given` NULL: what was enqueued, or else what the sampler proposes. */
+static int32_t ask(spt_study *s, const spt_config *given, spt_trial **out)
+{
+    bool again;
+    int32_t status;
+    do {
+        origin from = {.given = given};
+        again = false;
+        status = try_ask(s, &from, &again, out);
+    } while (again);
     return status;
 }
 
@@ -451,7 +527,7 @@ int32_t spt_study_ask(spt_study *s, spt_trial **out)
     return status;
 }
 
-int32_t spt__study_check_given(spt_study *s, const spt_config *config)
+int32_t spt__study_check_space(spt_study *s, const spt_config *config)
 {
     if (config == NULL) return spt__fail(&s->ctx->err, SPT_EINVAL, "the configuration is NULL");
     if (config->space != s->space) {
@@ -464,6 +540,12 @@ int32_t spt__study_check_given(spt_study *s, const spt_config *config)
         spt__buf_free(&why);
         if (!same) return SPT_EMISMATCH;
     }
+    return SPT_OK;
+}
+
+int32_t spt__study_check_given(spt_study *s, const spt_config *config)
+{
+    SPT__TRY(spt__study_check_space(s, config));
     SPT__TRY(spt_config_check(config));
     return s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
 }

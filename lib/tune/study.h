@@ -18,12 +18,17 @@ typedef struct spt__hook {
     spt_destroy_fn destroy;
 } spt__hook;
 
+typedef enum { SPT__ALLOW, SPT__AVOID, SPT__NEVER } spt__duplicates; /* as the knob's choices */
+
 /* How a study works: what spt_study_set_options() took from the knobs. */
 typedef struct spt__rules {
     double trial_seconds; /* 0: no limit */
     spt__prune_rule prune;
     int64_t in_flight; /* trial n sees the results up to n - in_flight; 0: all that there are */
-    bool wait;         /* false: as 0, though so many run at a time */
+    spt__duplicates duplicates;
+    double stop_at;   /* -DBL_MAX: never */
+    int64_t patience; /* 0: for ever */
+    bool wait;        /* false: as 0, though so many run at a time */
 } spt__rules;
 
 struct spt_study {
@@ -103,13 +108,25 @@ void spt__study_leave(spt_study *study);
 
 /* A new trial, for the run loop. */
 int32_t spt__study_ask(spt_study *study, spt_trial **out);
+/* Is it of the study's space? */
+int32_t spt__study_check_space(spt_study *study, const spt_config *config);
 /* May this configuration, of the host's, be a trial? */
 int32_t spt__study_check_given(spt_study *study, const spt_config *config);
-/* What the sampler proposes to who sees these entries, sorted. */
+/* What the sampler proposes to who sees these entries, sorted. `accept` NULL: the study's own. */
 int32_t spt__study_propose(spt_study *study, const spt__entry *entries, int64_t n, int64_t sequence,
-                           spt_config **config);
+                           spt__accept_fn accept, void *arg, spt_config **config);
 /* Finished ones first, each kind by sequence number. */
 void spt__entries_sort(spt__entry *entries, int64_t n);
+
+/* The next configuration that was enqueued: *row is its trial, or one that was stopped or abandoned
+ * and comes again; NULL: none waits. */
+int32_t spt__queue_next(spt_study *study, const spt__row **row);
+/* Its configuration, the rest drawn. SPT_STOP_EXHAUSTED: none is allowed. */
+int32_t spt__queue_config(spt_study *study, const spt__row *row, const spt__entry *entries,
+                          int64_t n, int64_t sequence, spt_config **out);
+/* Nothing allows it, for the reason in the context's error text: it is not tried again. */
+int32_t spt__queue_refuse(spt_study *study, const spt__row *row);
+const char *spt__row_attribute(const spt__row *row, const char *key);
 
 /* Is it anything but the results of the trials 0 to sequence - 1? */
 bool spt__sight_unusual(const spt__entry *entries, int64_t n, int64_t sequence);

@@ -68,6 +68,10 @@ bool spt__trial_overdue(const spt_trial *trial)
 
 /* ---- what is attached ---- */
 
+/* What is on record of a trial before it runs. */
+static const char *const own_keys[] = {"sequence", "saw",   "pending", "given",
+                                       "queue",    "fixed", "refused"};
+
 static int32_t check_key(spt_trial *t, const char *key)
 {
     spt__err *e = &t->study->ctx->err;
@@ -75,8 +79,9 @@ static int32_t check_key(spt_trial *t, const char *key)
         return spt__fail(e, SPT_EBUSY, "trial %lld has ended already", (long long)t->number);
     if (key == NULL || *key == '\0' || strlen(key) > 512)
         return spt__fail(e, SPT_EINVAL, "the key of an attribute has 1 to 512 bytes");
-    if (strcmp(key, "sequence") == 0)
-        return spt__fail(e, SPT_EINVAL, "the attribute 'sequence' is the library's own");
+    for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++)
+        if (strcmp(key, own_keys[i]) == 0)
+            return spt__fail(e, SPT_EINVAL, "the attribute '%s' is the library's own", key);
     return SPT_OK;
 }
 

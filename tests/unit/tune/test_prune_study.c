@@ -299,8 +299,12 @@ static int32_t prune_once(spt_ctx *ctx, const spt_dataset *ds, const spt_space *
     spt_store *store = NULL;
     spt_study *study = NULL;
     spt_trial *t = NULL;
+    spt_config *config = NULL;
+    spt_history *h = NULL;
+    static const char *const names[] = {"learning_rate"};
     int32_t s = spt_study_options_new(ctx, &o);
     if (s >= 0) s = spt_options_set_text(o, "prune", pruner);
+    if (s >= 0) s = spt_options_set_number(o, "in_flight", 2);
     if (s >= 0) s = spt_options_set_number(o, "prune_startup", 1);
     if (s >= 0) s = spt_objective_options_new(ctx, &how);
     if (s >= 0) s = spt_options_set_number(how, "epochs", 1);
@@ -309,13 +313,19 @@ static int32_t prune_once(spt_ctx *ctx, const spt_dataset *ds, const spt_space *
     if (s >= 0) s = spt_study_open(store, "s", space, NULL, &study);
     if (s >= 0) s = spt_study_set_options(study, o);
     if (s >= 0) s = spt_study_set_cv(study, cv);
+    if (s >= 0) s = spt_config_new(ctx, space, &config);
+    if (s >= 0) s = spt_study_enqueue(study, config, names, 1, NULL);
     if (s >= 0) s = spt_study_run(study, 3, 0);
+    if (s >= 0) s = spt_study_history(study, &h);
+    if (s >= 0) s = spt_study_warm_start(study, h, 2, NULL);
     if (s >= 0) s = spt_study_ask(study, &t);
     for (int f = 0; s >= 0 && f < 4; f++) {
         s = spt_trial_report(t, f, 1e6);
         if (s >= 0) s = spt_trial_should_prune(t);
     }
     spt_trial_free(t);
+    spt_config_free(config);
+    spt_history_free(h);
     spt_study_free(study);
     spt_store_free(store);
     spt_cv_free(cv);
