@@ -159,11 +159,11 @@ int32_t progress_event(const spt_event *e, void *user)
     case SPT_EVENT_EPOCH:
         snprintf(what, sizeof what, "fold %d/%d, epoch %lld", e->fold + 1, e->folds,
                  (long long)e->epoch);
-        draw(p, (e->fold + (double)e->epoch / fmax(1, (double)e->epochs)) / folds * 0.99, what);
+        draw(p, (e->place + (double)e->epoch / fmax(1, (double)e->epochs)) / folds * 0.99, what);
         break;
     case SPT_EVENT_FOLD_END:
         snprintf(what, sizeof what, "fold %d/%d: %.4g", e->fold + 1, e->folds, e->loss);
-        draw(p, (e->fold + 1) / folds * 0.99, what);
+        draw(p, (e->place + 1) / folds * 0.99, what);
         break;
     case SPT_EVENT_TRIAL_END:
         trial_end(p, e);

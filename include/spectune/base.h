@@ -61,6 +61,7 @@ extern "C" {
     X(SPT_STOP_HOST, 3, "stopped: the host asked for it")                       \
     X(SPT_STOP_TARGET, 4, "stopped: the target value is reached")               \
     X(SPT_STOP_EXHAUSTED, 5, "stopped: no configuration is left to try")        \
+    X(SPT_STOP_PLATEAU, 6, "stopped: no improvement in so many trials")         \
     X(SPT_PRUNED, 10, "the trial was given up early")                           \
     X(SPT_EINVAL, -1, "argument outside its documented range")                  \
     X(SPT_ENOMEM, -2, "memory allocation failed")                               \

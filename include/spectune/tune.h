@@ -38,6 +38,45 @@ SPT_API int32_t spt_study_open(spt_store *store, const char *name, const spt_spa
                                const spt_options *sampler, spt_study **out);
 SPT_API void spt_study_free(spt_study *study);
 
+/** Knobs of how a study works:
+ * - `prune` none|wilcoxon|racing|median|halving (none): give a trial up when the steps that it has
+ *   reported tell already that it will not matter. Steps are folds for spt_cv, told in the order on
+ *   record as "fold_order" (those whose targets spread least first); a host's own may be epochs.
+ *   wilcoxon: signed ranks of the differences to the best trial on the steps that both have, one-
+ *   sided, exact (Wilcoxon 1945). It needs 4 steps at level 0.1. racing: the mean over all steps
+ *   of the best trial is worse with a chance of 1 - `prune_level` or more, by Student's
+ * distribution of the paired differences (of logarithms where all values are positive), whose
+ * variance is pooled with that of the complete trials, so that one step may do. median: worse than
+ * the median of the others after the same steps. halving: at 1, 3, 9, ... steps only the best third
+ * goes on (asynchronous successive halving, Li et al. 2020).
+ * - `prune_level` (0.1), `prune_startup` (5 trials are complete first), `prune_after` (1 step at
+ *   least), `prune_factor` (3, of halving), `prune_steps` folds|epochs (folds: of the steps so far
+ *   the mean counts; epochs: the lowest; for median and halving).
+ * - `in_flight` (0): K trials run at a time, and trial n sees the results of the trials up to n -
+ * K, whatever has ended meanwhile; those between it sees as running. So neither threads nor timing
+ *   change the history, and a study that is cut goes on with the same sequence. 0: one runs at a
+ *   time; with ask and tell each trial sees what has ended, whoever ran it.
+ * - `wait` yes|no (yes): no: K trials run at a time and each begins as soon as another ends. What a
+ *   proposal saw is then a matter of time; it is on record with the trial ("saw" and "pending",
+ *   numbers of trials; also wherever several programs work on a study), and spt_study_replay()
+ *   makes the proposal anew from it.
+ * - `duplicates` allow|avoid|never (allow): proposals that a trial has had already are drawn anew,
+ * up to 100 times, or until SPT_STOP_EXHAUSTED says that nothing new is found.
+ * - `stop_at`: spt_study_run() ends (SPT_STOP_TARGET) when the best loss is this or lower.
+ * - `patience_trials` (0: never): it ends (SPT_STOP_PLATEAU) when so many trials since the best one
+ *   have not improved it. Trials then in flight are stopped and do not count.
+ * - `trial_seconds` (0: no limit): a trial that takes longer fails, reason "timeout". Objectives
+ *   cannot be interrupted: that of spt_cv looks at the clock after each epoch, a host's own learns
+ *   of it from spt_trial_report(). What is pruned or times out by the clock may differ between
+ * runs.
+ */
+SPT_API int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out);
+/** Have the study work so from now on. Nothing of it is on record: another value next time goes on
+ * with the same study.
+ * @param options  of spt_study_options_new(), copied; NULL: the defaults
+ * @return SPT_OK, SPT_EINVAL (options of another kind), SPT_EBUSY (running) @since 0.1 */
+SPT_API int32_t spt_study_set_options(spt_study *study, const spt_options *options);
+
 /** Put a text on record that says what the losses mean ("target", "folds", ...). The first call
  * stores it; when it is there already it must be the same.
  * @return SPT_OK, SPT_EMISMATCH (the text names key and both values), SPT_ESTORE */
@@ -49,15 +88,54 @@ SPT_API int32_t spt_study_pin_block(spt_study *study, const char *key, const voi
 /** Snapshot of the study's trials. */
 SPT_API int32_t spt_study_history(spt_study *study, spt_history **out);
 
-/** A trial with a configuration proposed by the sampler, stored as running.
+/** A trial with a configuration that was enqueued, or else is proposed by the sampler, stored as
+ * running.
  *
- * The proposal is a function of the finished trials, the seed and the trial's number. Proposals
+ * The proposal is a function of the trials that it sees, the seed and the trial's number. Proposals
  * that are forbidden or that the check refuses are drawn anew and do not count as trials.
  *
- * @return SPT_OK, SPT_STOP_EXHAUSTED (1,000 proposals in a row were refused), SPT_ESTORE, ... */
+ * @return SPT_OK, SPT_STOP_EXHAUSTED (1,000 proposals in a row were refused), SPT_EBUSY (called
+ * from a callback of the study; or, with `in_flight` K, the trial K before it has not been told),
+ * SPT_ESTORE, ... */
 SPT_API int32_t spt_study_ask(spt_study *study, spt_trial **out);
+/** n trials at once, each of which sees those before it as running.
+ * @param out  room for n; *got of them are set, also when the call fails
+ * @return SPT_OK, or what spt_study_ask() returned for the first that could not be had @since 0.1
+ */
+SPT_API int32_t spt_study_ask_many(spt_study *study, int64_t n, spt_trial **out, int64_t *got);
+/** The proposal of a trial made anew from what it saw, to compare with spt_history_config(). Takes
+ * the sampler and the check of this study, which must be those of the trial.
+ * @param number  of the trial, of any state
+ * @param out     yours to free
+ * @return SPT_OK, SPT_ENOTFOUND (no such trial; its configuration was given), ... @since 0.1 */
+SPT_API int32_t spt_study_replay(spt_study *study, int64_t number, spt_config **out);
 /** A trial with a given configuration. */
 SPT_API int32_t spt_study_ask_given(spt_study *study, const spt_config *config, spt_trial **out);
+
+/** Have a configuration tried before further ones are proposed: the next spt_study_ask(), of
+ * whatever program, gets it. It waits as a trial of the store; stopped or abandoned it comes again.
+ *
+ * @param config  of the study's space
+ * @param names   parameters whose values are taken from `config`; the rest is drawn by the sampler
+ *                when its turn comes. A value has no effect if what is drawn leaves the parameter
+ *                out, so a parameter is named together with those that it needs. NULL: all of them,
+ *                and forbidden combinations and the study's check refuse the configuration now
+ * @param n       their count
+ * @param number  the trial's; may be NULL. One that is enqueued already, or was, is not enqueued
+ *                again: then that one's number
+ * @return SPT_OK, SPT_EINVAL (no value, forbidden), SPT_ENOTFOUND (name; nearest offered),
+ *         SPT_EMISMATCH (another space), SPT_EBUSY (from a callback), SPT_ESTORE, ... @since 0.1 */
+SPT_API int32_t spt_study_enqueue(spt_study *study, const spt_config *config,
+                                  const char *const *names, int32_t n, int64_t *number);
+/** Enqueue the k best trials of another study, whose space may be another: parameters of the same
+ * name keep their values, others take their defaults. A trial that does not fit is left out, and
+ * the log (SPT_LOG_WARNING) says why. The losses there count for nothing here. Goes on record
+ * ("warm_start"); called again, also when the study goes on later, it does nothing.
+ * @param enqueued  how many; may be NULL
+ * @return SPT_OK, SPT_EMISMATCH (the study was started from another one), SPT_EBUSY, ... @since 0.1
+ */
+SPT_API int32_t spt_study_warm_start(spt_study *study, const spt_history *from, int64_t k,
+                                     int64_t *enqueued);
 
 /** End a trial; it is on disk when the call returns. The handle stays readable until freed.
  * @param state  SPT_TRIAL_COMPLETE (a value that is not finite is stored as failed, with the
@@ -70,8 +148,17 @@ SPT_API void spt_trial_free(spt_trial *trial);
 
 SPT_API int64_t spt_trial_number(const spt_trial *trial);
 SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
-/** Report the loss of a step (a fold, from 0); stored at once. A step is told once. */
+/** Report the loss of a step (a fold, from 0); stored at once. A step is told once.
+ * @return SPT_OK; SPT_STOP_TIME: stored, but the trial has taken longer than the study's
+ * `trial_seconds`; an objective returns the same, which ends the trial as failed; SPT_EINVAL (step
+ * below 0, or told before), SPT_EBUSY (ended), SPT_ESTORE */
 SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
+/** Should the trial be given up, by the study's `prune` rule? Ask after spt_trial_report(); end the
+ * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. What it is held against
+ * are the trials that its proposal saw, so the answer does not depend on what has ended since.
+ * Leaves its words as the trial's "reason".
+ * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL, SPT_ENOMEM @since 0.1 */
+SPT_API int32_t spt_trial_should_prune(spt_trial *trial);
 /** Attach a number or a text; stored when the trial is told. */
 SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);
 SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text);
@@ -80,8 +167,10 @@ SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const voi
                                     int64_t size);
 
 /** Score a trial. @param loss to be set; lower is better
- * @return SPT_OK, SPT_PRUNED (loss = last value), SPT_STOP_HOST (the trial is recorded as failed
- * and the run stops); anything else fails the trial, with the context's error text as reason */
+ * @return SPT_OK (a loss that is not finite fails the trial), SPT_PRUNED (loss = last value),
+ * SPT_STOP_TIME (the trial failed, reason "timeout"), SPT_STOP_HOST (the trial is recorded as
+ * failed and the run stops); anything else fails the trial. Its reason is the text attached to it
+ * as "reason" (spt_trial_set_text()), or the context's error text, or what the status means. */
 typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
 /** Is this configuration possible at all? SPT_OK or a negative status. */
 typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);
@@ -114,9 +203,9 @@ typedef struct spt_event {
     double loss;    /**< EPOCH: training loss; FOLD_END: RMSE of the fold; TRIAL_END: value */
     double watched; /**< EPOCH: loss on the watched rows */
     int32_t state;  /**< TRIAL_END: spt_trial_state */
-    int32_t reserved;
+    int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told */
     const spt_config *config; /**< of the trial; valid during the call */
-    const char *reason;       /**< TRIAL_END of a failed trial, else NULL */
+    const char *reason;       /**< TRIAL_END of a failed or pruned trial, else NULL */
     double best;              /**< lowest value of the study so far, NaN if none */
     int64_t best_trial;       /**< its number, -1 if none */
 } spt_event;
@@ -125,7 +214,8 @@ typedef struct spt_event {
 typedef int32_t (*spt_event_fn)(const spt_event *event, void *user);
 
 /** Be told of events of spt_study_run(), on the thread that called it, in a fixed order: those of a
- * fold come after those of the folds before it, whatever thread was faster. */
+ * fold come after those of the folds before it (in the order on record as "fold_order"), whatever
+ * thread was faster. */
 SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user,
                                      spt_destroy_fn destroy);
 
@@ -134,9 +224,10 @@ SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *us
  *
  * @param trials   at least 0
  * @param seconds  0: no limit. The trial that runs when the time is up is finished.
- * @return SPT_STOP_TRIALS, SPT_STOP_TIME, SPT_STOP_HOST (a callback or spt_ctx_stop(); what ran is
- *         recorded as failed, reason "stopped"), SPT_STOP_EXHAUSTED; SPT_EDATA and the like when
- * the objective cannot work at all; SPT_EINVAL (no objective), SPT_ESTORE, SPT_ENOMEM
+ * @return SPT_STOP_TRIALS, SPT_STOP_TIME, SPT_STOP_TARGET, SPT_STOP_PLATEAU, SPT_STOP_HOST (a
+ * callback or spt_ctx_stop(); what ran is recorded as failed, reason "stopped"),
+ * SPT_STOP_EXHAUSTED; SPT_EDATA and the like when the objective cannot work at all; SPT_EINVAL (no
+ * objective), SPT_ESTORE, SPT_ENOMEM
  */
 SPT_API int32_t spt_study_run(spt_study *study, int64_t trials, double seconds);
 

@@ -314,14 +314,21 @@ int32_t spt__available_threads(void)
 
 struct spt__mutex {
     pthread_mutex_t lock;
+    pthread_cond_t news;
 };
 
 spt__mutex *spt__mutex_new(spt_ctx *ctx)
 {
     spt__mutex *m = spt__alloc(ctx, 1, sizeof *m);
-    if (m && pthread_mutex_init(&m->lock, NULL) != 0) {
+    if (!m) return NULL;
+    if (pthread_mutex_init(&m->lock, NULL) != 0) {
         spt__free(ctx, m);
-        m = NULL;
+        return NULL;
+    }
+    if (pthread_cond_init(&m->news, NULL) != 0) {
+        pthread_mutex_destroy(&m->lock);
+        spt__free(ctx, m);
+        return NULL;
     }
     return m;
 }
@@ -329,6 +336,7 @@ spt__mutex *spt__mutex_new(spt_ctx *ctx)
 void spt__mutex_free(spt_ctx *ctx, spt__mutex *m)
 {
     if (!m) return;
+    pthread_cond_destroy(&m->news);
     pthread_mutex_destroy(&m->lock);
     spt__free(ctx, m);
 }
@@ -341,6 +349,59 @@ void spt__mutex_lock(spt__mutex *m)
 void spt__mutex_unlock(spt__mutex *m)
 {
     pthread_mutex_unlock(&m->lock);
+}
+
+void spt__mutex_wait(spt__mutex *m)
+{
+    pthread_cond_wait(&m->news, &m->lock);
+}
+
+void spt__mutex_wake(spt__mutex *m)
+{
+    pthread_cond_broadcast(&m->news);
+}
+
+struct spt__team {
+    spt_ctx *ctx;
+    void (*fn)(void *arg);
+    void *arg;
+    int32_t n;
+    pthread_t threads[];
+};
+
+static void *team_work(void *arg)
+{
+    const spt__team *team = arg;
+    on_worker = true;
+    team->fn(team->arg);
+    return NULL;
+}
+
+spt__team *spt__team_new(spt_ctx *ctx, int32_t n, void (*fn)(void *arg), void *arg)
+{
+    spt__team *team = spt__alloc(ctx, 1, sizeof *team + (size_t)n * sizeof team->threads[0]);
+    if (!team) return NULL;
+    *team = (spt__team){.ctx = ctx, .fn = fn, .arg = arg};
+    sigset_t old;
+    int32_t started = 0;
+    block_signals(&old);
+    while (started < n && pthread_create(&team->threads[started], NULL, team_work, team) == 0)
+        started++;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (started == 0) {
+        spt__free(ctx, team);
+        return NULL;
+    }
+    team->n = started; /* only the caller looks at it */
+    return team;
+}
+
+void spt__team_join(spt__team *team)
+{
+    if (!team) return;
+    for (int32_t i = 0; i < team->n; i++)
+        pthread_join(team->threads[i], NULL);
+    spt__free(team->ctx, team);
 }
 
 double spt__now(void)

@@ -41,6 +41,18 @@ spt__mutex *spt__mutex_new(spt_ctx *ctx);
 void spt__mutex_free(spt_ctx *ctx, spt__mutex *m);
 void spt__mutex_lock(spt__mutex *m);
 void spt__mutex_unlock(spt__mutex *m);
+/* With the lock held: give it up, sleep until somebody wakes (or for no reason), take it again. */
+void spt__mutex_wait(spt__mutex *m);
+/* With the lock held: wake all that wait. */
+void spt__mutex_wake(spt__mutex *m);
+
+/* Threads beside the caller's, for work that does not end with one call. */
+typedef struct spt__team spt__team;
+/* Start up to n of them: fewer where the system gives fewer. NULL if it gives none, or memory ran
+ * out; the caller then does the work itself. */
+spt__team *spt__team_new(spt_ctx *ctx, int32_t n, void (*fn)(void *arg), void *arg);
+/* Wait until all have returned. NULL is fine. */
+void spt__team_join(spt__team *team);
 
 /* Seconds of a clock that never jumps. */
 double spt__now(void);

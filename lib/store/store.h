@@ -65,6 +65,16 @@ int32_t spt__store_get_block(spt_store *store, int64_t study, int64_t trial, con
  * study. */
 int32_t spt__store_trial_new(spt_store *store, int64_t study, const spt_config *config,
                              const spt__attr *attrs, size_t n_attrs, int64_t *id, int64_t *number);
+/* A trial that waits for somebody to run it, with the parameters that have a value (the others are
+ * NaN, whether they exist or not). Its attribute "queue" is its number. */
+int32_t spt__store_trial_queue(spt_store *store, int64_t study, const spt_config *config,
+                               const spt__attr *attrs, size_t n_attrs, int64_t *number);
+/* Run it: it has this configuration from now on. SPT_EBUSY: somebody else was faster. */
+int32_t spt__store_trial_claim(spt_store *store, int64_t id, const spt_config *config,
+                               const spt__attr *attrs, size_t n_attrs);
+/* The values on record of any trial, NaN where there is none; space->n of them. */
+int32_t spt__store_trial_values(spt_store *store, int64_t id, const spt_space *space,
+                                double *values);
 /* Any value, also NaN. A step told before is SPT_EINVAL; an ended trial SPT_EBUSY. */
 int32_t spt__store_trial_step(spt_store *store, int64_t id, int64_t step, double value);
 /* "Still at work", for trials that last longer than spt__store_fail_stale()'s patience. */

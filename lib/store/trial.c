@@ -4,6 +4,7 @@
 #include "../base/process.h"
 #include "../base/threads.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *spt_trial_state_name(int32_t state)
@@ -44,10 +45,27 @@ static int32_t put_attribute(spt_store *s, int64_t id, const char *key, const ch
                        "itt", id, key, json);
 }
 
+/* Who works on it now, and that it is alive. */
+static int32_t own_trial(spt_store *s, int64_t id)
+{
+    char owner[SPT__PROCESS_NAME], json[SPT__PROCESS_NAME + 2];
+    /* Host names have no character that JSON would escape. */
+    spt__process_name(owner);
+    spt__format(json, sizeof json, "\"%s\"", owner);
+    SPT__TRY(spt__db_run(s,
+                         "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
+                         " VALUES (?, 'spectune:owner', ?)",
+                         "it", id, json));
+    return spt__db_run(s,
+                       "INSERT INTO trial_heartbeats (trial_id, heartbeat)"
+                       " VALUES (?, strftime('%Y-%m-%d %H:%M:%S', 'now'))",
+                       "i", id);
+}
+
 static int32_t insert_trial(spt_store *s, int64_t study, const spt_config *config, int64_t *id,
                             int64_t *number)
 {
-    char now[32], owner[SPT__PROCESS_NAME], json[SPT__PROCESS_NAME + 2];
+    char now[32];
     spt__utc(now);
     SPT__TRY(spt__db_int(s, number, "SELECT count(*) FROM trials WHERE study_id = ?", "i", study));
     SPT__TRY(spt__db_run(s,
@@ -56,17 +74,7 @@ static int32_t insert_trial(spt_store *s, int64_t study, const spt_config *confi
                          "iit", *number, study, now));
     *id = spt__db_last_id(s);
     SPT__TRY(insert_parameters(s, *id, config));
-    /* Host names have no character that JSON would escape. */
-    spt__process_name(owner);
-    spt__format(json, sizeof json, "\"%s\"", owner);
-    SPT__TRY(spt__db_run(s,
-                         "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
-                         " VALUES (?, 'spectune:owner', ?)",
-                         "it", *id, json));
-    return spt__db_run(s,
-                       "INSERT INTO trial_heartbeats (trial_id, heartbeat)"
-                       " VALUES (?, strftime('%Y-%m-%d %H:%M:%S', 'now'))",
-                       "i", *id);
+    return own_trial(s, *id);
 }
 
 int32_t spt__store_trial_new(spt_store *s, int64_t study, const spt_config *config,
@@ -77,6 +85,86 @@ int32_t spt__store_trial_new(spt_store *s, int64_t study, const spt_config *conf
     for (size_t i = 0; i < n_attrs && status >= 0; i++)
         status = put_attribute(s, *id, attrs[i].key, attrs[i].json);
     return spt__db_end(s, status);
+}
+
+/* ---- waiting ---- */
+
+static int32_t insert_waiting(spt_store *s, int64_t study, const spt_config *config,
+                              const spt__attr *attrs, size_t n_attrs, int64_t *number)
+{
+    char text[32];
+    SPT__TRY(spt__db_int(s, number, "SELECT count(*) FROM trials WHERE study_id = ?", "i", study));
+    SPT__TRY(spt__db_run(s,
+                         "INSERT INTO trials (number, study_id, state, datetime_start)"
+                         " VALUES (?, ?, 'WAITING', NULL)",
+                         "ii", *number, study));
+    const int64_t id = spt__db_last_id(s);
+    SPT__TRY(insert_parameters(s, id, config));
+    for (size_t i = 0; i < n_attrs; i++)
+        SPT__TRY(put_attribute(s, id, attrs[i].key, attrs[i].json));
+    spt__format(text, sizeof text, "%lld", (long long)*number);
+    return put_attribute(s, id, "queue", text);
+}
+
+int32_t spt__store_trial_queue(spt_store *s, int64_t study, const spt_config *config,
+                               const spt__attr *attrs, size_t n_attrs, int64_t *number)
+{
+    SPT__TRY(spt__db_begin(s, true));
+    return spt__db_end(s, insert_waiting(s, study, config, attrs, n_attrs, number));
+}
+
+static int32_t claim(spt_store *s, int64_t id, const spt_config *config, const spt__attr *attrs,
+                     size_t n_attrs)
+{
+    char now[32];
+    int64_t waiting = 0;
+    spt__utc(now);
+    SPT__TRY(spt__db_int(s, &waiting,
+                         "SELECT count(*) FROM trials WHERE trial_id = ? AND state = 'WAITING'",
+                         "i", id));
+    if (waiting == 0)
+        return spt__fail(&s->ctx->err, SPT_EBUSY, "%s: another program has taken the trial",
+                         s->path);
+    SPT__TRY(spt__db_run(s,
+                         "UPDATE trials SET state = 'RUNNING', datetime_start = ?"
+                         " WHERE trial_id = ?",
+                         "ti", now, id));
+    SPT__TRY(spt__db_run(s, "DELETE FROM trial_params WHERE trial_id = ?", "i", id));
+    SPT__TRY(insert_parameters(s, id, config));
+    for (size_t i = 0; i < n_attrs; i++)
+        SPT__TRY(put_attribute(s, id, attrs[i].key, attrs[i].json));
+    return own_trial(s, id);
+}
+
+int32_t spt__store_trial_claim(spt_store *s, int64_t id, const spt_config *config,
+                               const spt__attr *attrs, size_t n_attrs)
+{
+    SPT__TRY(spt__db_begin(s, true));
+    return spt__db_end(s, claim(s, id, config, attrs, n_attrs));
+}
+
+static int32_t fixed(spt_store *s, int64_t id, const spt_space *space, double *values)
+{
+    sqlite3_stmt *q;
+    int32_t status;
+    SPT__TRY(spt__db_query(s, &q,
+                           "SELECT param_name, param_value FROM trial_params"
+                           " WHERE trial_id = ?",
+                           "i", id));
+    while ((status = spt__db_row(s, q)) > 0) {
+        const char *name = (const char *)sqlite3_column_text(q, 0);
+        const int32_t i = name != NULL ? spt_space_find(space, name) : -1;
+        if (i >= 0 && sqlite3_column_type(q, 1) != SQLITE_NULL)
+            values[i] = sqlite3_column_double(q, 1);
+    }
+    return status;
+}
+
+int32_t spt__store_trial_values(spt_store *s, int64_t id, const spt_space *space, double *values)
+{
+    for (int32_t i = 0; i < space->n; i++)
+        values[i] = NAN;
+    return fixed(s, id, space, values);
 }
 
 /* ---- at work ---- */

@@ -20,6 +20,7 @@ struct spt_cv {
     int64_t n, p;
     int64_t *rows;  /* n indices into `applied` */
     int32_t *fold;  /* n numbers, 0 to k - 1 */
+    int32_t *order; /* k: the order in which folds are run and looked at */
     int64_t *group; /* n numbers, or NULL */
     int32_t k;
     double *y;      /* n, in the target's unit */
@@ -44,6 +45,8 @@ typedef struct spt__cv_pattern {
     int64_t sequence;
     spt__fit_settings settings;
     int32_t most; /* jobs that the memory limit allows at a time; 0: any number */
+    int64_t bytes,
+        beside; /* of memory: for a job; for the trial beside its jobs and the channels */
 } spt__cv_pattern;
 
 /* `epochs`: 0 for those of configuration and options. `kept`: networks that stay until all jobs are

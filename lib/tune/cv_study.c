@@ -90,6 +90,16 @@ static int32_t pin_ids(spt_study *s, const spt_cv *cv)
     return status;
 }
 
+/* "3 0 1 2 4" */
+static int32_t pin_order(spt_study *s, const spt_cv *cv)
+{
+    spt__buf b;
+    spt__buf_init(&b, s->ctx);
+    for (int32_t i = 0; i < cv->k; i++)
+        spt__buf_printf(&b, "%s%d", i > 0 ? " " : "", (int)cv->order[i]);
+    return pin_buffer(s, "fold_order", &b);
+}
+
 /* ---- the study ---- */
 
 /* Is the network possible? */
@@ -167,9 +177,11 @@ int32_t spt_study_set_cv(spt_study *s, spt_cv *cv)
                      folds = {"folds", cv->fold, cv->n * (int64_t)sizeof *cv->fold};
     SPT__TRY(spt__store_pin_block(s->store, s->id, &rows));
     SPT__TRY(spt__store_pin_block(s->store, s->id, &folds));
+    SPT__TRY(pin_order(s, cv));
     SPT__TRY(pin_ids(s, cv));
     cv->refs++;
     SPT__TRY(spt_study_set_objective(s, spt_cv_objective, cv, release));
+    s->cv = cv;
     cv->refs++;
     return spt_study_set_check(s, check, cv, release);
 }

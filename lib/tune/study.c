@@ -1,7 +1,7 @@
 /* Opening a study, what is on record with it, ask. */
 #include "study.h"
 
-#include "../base/options.h"
+#include "../base/threads.h"
 #include "../space/space.h"
 
 #include <math.h>
@@ -36,6 +36,7 @@ int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *use
     SPT__REQUIRE(study != NULL);
     SPT__TRY(hang(study, &study->objective_hook, user, destroy));
     study->objective = fn;
+    study->cv = NULL;
     return SPT_OK;
 }
 
@@ -134,6 +135,7 @@ int32_t spt_study_open(spt_store *store, const char *name, const spt_space *spac
     if (s == NULL) return spt__nomem(&ctx->err);
     s->ctx = spt__ctx_ref(ctx);
     s->refs = 1;
+    spt__rules_init(&s->rules);
     s->store = spt__store_ref(store);
     s->name = spt__strdup(ctx, name != NULL ? name : "spectune");
     const int32_t status = s->name != NULL ? open_study(s, space, sampler) : spt__nomem(&ctx->err);
@@ -208,16 +210,9 @@ int64_t spt__row_sequence(const spt__row *row)
     return row->number;
 }
 
-/* What the sampler sees: one entry per trial. */
-typedef struct entry {
-    const spt__row *row;
-    int64_t sequence;
-    bool finished;
-} entry;
-
 static int by_sequence(const void *a, const void *b)
 {
-    const entry *x = a, *y = b;
+    const spt__entry *x = a, *y = b;
     if (x->finished != y->finished) return x->finished ? -1 : 1;
     if (x->sequence != y->sequence) return x->sequence < y->sequence ? -1 : 1;
     return x->row->number < y->row->number ? -1 : x->row->number > y->row->number;
@@ -229,13 +224,18 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+void spt__entries_sort(spt__entry *entries, int64_t n)
+{
+    qsort(entries, (size_t)n, sizeof *entries, by_sequence);
+}
+
 /* The trials that count or run, in the sampler's order, and the lowest sequence number that none of
  * them has. */
-static int32_t collect(spt_study *s, entry **out, int64_t *count, int64_t *next)
+static int32_t collect(spt_study *s, spt__entry **out, int64_t *count, int64_t *next)
 {
     int64_t n, used = 0;
     const spt__row *const *rows = spt__history_rows(s->history, &n);
-    entry *entries = spt__alloc(s->ctx, (size_t)n, sizeof *entries);
+    spt__entry *entries = spt__alloc(s->ctx, (size_t)n, sizeof *entries);
     int64_t *sequences = spt__alloc(s->ctx, (size_t)n, sizeof *sequences);
     if (entries == NULL || sequences == NULL) {
         spt__free(s->ctx, entries);
@@ -246,29 +246,60 @@ static int32_t collect(spt_study *s, entry **out, int64_t *count, int64_t *next)
         const bool finished = spt__row_counts(rows[i]);
         if (!finished && rows[i]->state != SPT_TRIAL_RUNNING) continue;
         sequences[used] = spt__row_sequence(rows[i]);
-        entries[used] = (entry){rows[i], sequences[used], finished};
+        entries[used] = (spt__entry){rows[i], sequences[used], finished};
         used++;
     }
-    qsort(entries, (size_t)used, sizeof *entries, by_sequence);
     qsort(sequences, (size_t)used, sizeof *sequences, by_value);
     *next = 0;
     for (int64_t i = 0; i < used && sequences[i] <= *next; i++)
         if (sequences[i] == *next) *next += 1;
     spt__free(s->ctx, sequences);
+    /* With K in flight trial n knows how those up to n - K ended, not those between, whether or not
+     * they have ended by now. */
+    if (s->rules.wait && s->rules.in_flight > 0)
+        for (int64_t i = 0; i < used; i++)
+            if (entries[i].sequence > *next - s->rules.in_flight) entries[i].finished = false;
+    spt__entries_sort(entries, used);
     *out = entries;
     *count = used;
     return SPT_OK;
 }
 
-static int32_t accept(const spt_config *config, void *arg)
+/* Who asks, for the check of a proposal. */
+typedef struct asker {
+    spt_study *study;
+    const spt__entry *entries;
+    int64_t n, refused; /* as duplicates */
+} asker;
+
+enum { DUPLICATES_AVOIDED = 100 };
+
+static bool is_duplicate(const asker *a, const spt_config *config)
 {
-    spt_study *s = arg;
+    for (int64_t i = 0; i < a->n; i++)
+        if (a->entries[i].row->config != NULL &&
+            spt__config_same_values(config, a->entries[i].row->config))
+            return true;
+    return false;
+}
+
+static int32_t accept_proposal(const spt_config *config, void *arg)
+{
+    asker *a = arg;
+    spt_study *s = a->study;
+    const spt__duplicates rule = s->rules.duplicates;
+    if ((rule == SPT__NEVER || (rule == SPT__AVOID && a->refused < DUPLICATES_AVOIDED)) &&
+        is_duplicate(a, config)) {
+        a->refused++;
+        return spt__fail(&s->ctx->err, SPT_EINVAL, "a trial has had this configuration");
+    }
     return s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
 }
 
-static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t sequence,
-                       spt_config **config)
+int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, int64_t sequence,
+                           spt__accept_fn accept, void *arg, spt_config **config)
 {
+    asker who = {.study = s, .entries = entries, .n = n};
     const size_t p = (size_t)s->space->n;
     double *values = spt__alloc(s->ctx, (size_t)n * p, sizeof *values);
     double *loss = spt__alloc(s->ctx, (size_t)n, sizeof *loss);
@@ -283,8 +314,8 @@ static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t se
             const spt__row *row = entries[i].row;
             if (row->config == NULL) continue;
             memcpy(values + (size_t)used * p, row->config->value, p * sizeof *values);
-            state[used] = row->state;
-            loss[used] = row->state == SPT_TRIAL_COMPLETE || row->state == SPT_TRIAL_PRUNED
+            state[used] = entries[i].finished ? row->state : SPT_TRIAL_RUNNING;
+            loss[used] = state[used] == SPT_TRIAL_COMPLETE || state[used] == SPT_TRIAL_PRUNED
                              ? row->value
                              : INFINITY;
             if (isnan(loss[used])) loss[used] = INFINITY;
@@ -296,7 +327,9 @@ static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t se
                                 .loss = loss,
                                 .state = state,
                                 .sequence = order};
-        status = spt__sampler_propose(s->sampler, &view, sequence, accept, s, config, &s->ctx->err);
+        status = spt__sampler_propose(s->sampler, &view, sequence,
+                                      accept != NULL ? accept : accept_proposal,
+                                      accept != NULL ? arg : &who, config, &s->ctx->err);
     }
     spt__free(s->ctx, values);
     spt__free(s->ctx, loss);
@@ -305,10 +338,76 @@ static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t se
     return status;
 }
 
-/* Takes the configuration, also when it fails. */
-static int32_t start(spt_study *s, spt_config *config, int64_t sequence, spt_trial **out)
+/* Remember the trials that a pruner may look at: those that the sampler saw. */
+static int32_t remember_peers(spt_study *s, spt_trial *t, const spt__entry *entries, int64_t n)
+{
+    if (s->rules.prune.kind == SPT__PRUNE_NONE || n == 0) return SPT_OK;
+    SPT__TRY(spt__history_snapshot(s->history, &t->seen));
+    t->peers = spt__alloc(s->ctx, (size_t)n, sizeof *t->peers);
+    if (t->peers == NULL) return spt__nomem(&s->ctx->err);
+    for (int64_t i = 0; i < n; i++) {
+        const spt__row *row = entries[i].row;
+        const bool complete = row->state == SPT_TRIAL_COMPLETE && isfinite(row->value);
+        if (!entries[i].finished || (!complete && row->state != SPT_TRIAL_PRUNED)) continue;
+        t->peers[t->n_peers++] = (spt__curve){.steps = row->steps,
+                                              .values = row->step_values,
+                                              .n = row->n_steps,
+                                              .complete = complete,
+                                              .value = row->value};
+    }
+    return SPT_OK;
+}
+
+/* Where a configuration comes from: the host, now or before, or (both NULL) the sampler. */
+typedef struct origin {
+    const spt_config *given;
+    const spt__row *queued;
+} origin;
+
+/* What is on record of a trial from its start. */
+static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries, int64_t n,
+                           const origin *from)
 {
     char text[32];
+    spt__attr attrs[5];
+    size_t n_attrs = 1;
+    spt__buf saw, pending;
+    spt__buf_init(&saw, s->ctx);
+    spt__buf_init(&pending, s->ctx);
+    spt__format(text, sizeof text, "%lld", (long long)t->sequence);
+    attrs[0] = (spt__attr){"sequence", text};
+    int32_t status = SPT_OK;
+    if (from->given != NULL || from->queued != NULL) {
+        attrs[n_attrs++] = (spt__attr){"given", "1"};
+    } else if (spt__sight_unusual(entries, n, t->sequence)) {
+        status = spt__sight_print(s->ctx, entries, n, &saw, &pending);
+        attrs[n_attrs++] = (spt__attr){"saw", saw.data};
+        attrs[n_attrs++] = (spt__attr){"pending", pending.data};
+    }
+    if (status >= 0 && from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING) {
+        t->id = from->queued->id;
+        t->number = from->queued->number;
+        status = spt__store_trial_claim(s->store, t->id, t->config, attrs, n_attrs);
+    } else if (status >= 0) {
+        if (from->queued != NULL) { /* it comes again, under another number */
+            spt__buf_json(&saw, spt__row_attribute(from->queued, "fixed"));
+            if (saw.failed) status = spt__nomem(&s->ctx->err);
+            attrs[n_attrs++] = (spt__attr){"fixed", saw.data};
+            attrs[n_attrs++] = (spt__attr){"queue", spt__row_attribute(from->queued, "queue")};
+        }
+        if (status >= 0)
+            status = spt__store_trial_new(s->store, s->id, t->config, attrs, n_attrs, &t->id,
+                                          &t->number);
+    }
+    spt__buf_free(&saw);
+    spt__buf_free(&pending);
+    return status;
+}
+
+/* Takes the configuration, also when it fails. */
+static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const spt__entry *entries,
+                     int64_t n, const origin *from, spt_trial **out)
+{
     spt_trial *t = spt__calloc(s->ctx, 1, sizeof *t);
     if (t == NULL) {
         spt_config_free(config);
@@ -320,42 +419,116 @@ static int32_t start(spt_study *s, spt_config *config, int64_t sequence, spt_tri
     t->sequence = sequence;
     t->state = SPT_TRIAL_RUNNING;
     t->value = NAN;
-    spt__format(text, sizeof text, "%lld", (long long)sequence);
-    const spt__attr attr = {"sequence", text};
-    const int32_t status =
-        spt__store_trial_new(s->store, s->id, config, &attr, 1, &t->id, &t->number);
+    t->began = spt__now();
+    int32_t status = remember_peers(s, t, entries, n);
+    if (status >= 0) status = store_start(s, t, entries, n, from);
     if (status < 0) {
         t->told = true; /* there is nothing to tell */
         spt_trial_free(t);
         return status;
     }
+    t->next_live = s->live;
+    s->live = t;
     *out = t;
     return SPT_OK;
 }
 
-int32_t spt_study_ask(spt_study *s, spt_trial **out)
+/* With K in flight a trial waits for the one K before it; the others are not this program's. */
+static int32_t check_turn(const spt_study *s, int64_t sequence)
 {
-    entry *entries = NULL;
-    spt_config *config = NULL;
-    int64_t n, sequence;
-    SPT__REQUIRE(out != NULL);
-    *out = NULL;
-    SPT__REQUIRE(s != NULL);
-    SPT__TRY(spt__study_refresh(s));
-    SPT__TRY(collect(s, &entries, &n, &sequence));
-    const int32_t status = propose(s, entries, n, sequence, &config);
-    spt__free(s->ctx, entries);
-    return status != SPT_OK ? status : start(s, config, sequence, out);
+    if (!s->rules.wait || s->rules.in_flight == 0) return SPT_OK;
+    for (const spt_trial *t = s->live; t != NULL; t = t->next_live)
+        if (t->sequence <= sequence - s->rules.in_flight)
+            return spt__fail(&s->ctx->err, SPT_EBUSY,
+                             "trial %lld must end first: with in_flight %lld the next one sees its "
+                             "result",
+                             (long long)t->number, (long long)s->rules.in_flight);
+    return SPT_OK;
 }
 
-int32_t spt_study_ask_given(spt_study *s, const spt_config *config, spt_trial **out)
+static int32_t configure(spt_study *s, const origin *from, const spt__entry *entries, int64_t n,
+                         int64_t sequence, spt_config **config)
 {
-    entry *entries = NULL;
-    spt_config *copy = NULL;
-    int64_t n, sequence;
+    if (from->given != NULL)
+        return spt__config_from_values(s->ctx, s->space, from->given->value, config, &s->ctx->err);
+    if (from->queued != NULL)
+        return spt__queue_config(s, from->queued, entries, n, sequence, config);
+    return spt__study_propose(s, entries, n, sequence, NULL, NULL, config);
+}
+
+/* One try. *again: somebody else has taken what was enqueued, or it cannot be run. */
+static int32_t try_ask(spt_study *s, origin *from, bool *again, spt_trial **out)
+{
+    spt__entry *entries = NULL;
+    spt_config *config = NULL;
+    int64_t n = 0, sequence = 0;
+    SPT__TRY(spt__study_refresh(s));
+    if (from->given == NULL) SPT__TRY(spt__queue_next(s, &from->queued));
+    const bool waiting = from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING;
+    SPT__TRY(collect(s, &entries, &n, &sequence));
+    int32_t status = check_turn(s, sequence);
+    if (status == SPT_OK) {
+        status = configure(s, from, entries, n, sequence, &config);
+        if (status == SPT_STOP_EXHAUSTED && waiting) {
+            status = spt__queue_refuse(s, from->queued);
+            *again = status == SPT_OK;
+        } else if (status == SPT_OK) {
+            status = start(s, config, sequence, entries, n, from, out);
+            *again = status == SPT_EBUSY && waiting;
+        }
+    }
+    spt__free(s->ctx, entries);
+    return status;
+}
+
+/* `given` NULL: what was enqueued, or else what the sampler proposes. */
+static int32_t ask(spt_study *s, const spt_config *given, spt_trial **out)
+{
+    bool again;
+    int32_t status;
+    do {
+        origin from = {.given = given};
+        again = false;
+        status = try_ask(s, &from, &again, out);
+    } while (again);
+    return status;
+}
+
+int32_t spt__study_ask(spt_study *s, spt_trial **out)
+{
+    return ask(s, NULL, out);
+}
+
+/* A host's check is a callback: while it is asked nothing else may be changed. */
+int32_t spt__study_enter(spt_study *s)
+{
+    if (s->running)
+        return spt__fail(&s->ctx->err, SPT_EBUSY,
+                         "the study is running; this is not possible from its callbacks");
+    s->running = true;
+    s->refs++;
+    return SPT_OK;
+}
+
+void spt__study_leave(spt_study *s)
+{
+    s->running = false;
+    spt_study_free(s);
+}
+
+int32_t spt_study_ask(spt_study *s, spt_trial **out)
+{
     SPT__REQUIRE(out != NULL);
     *out = NULL;
     SPT__REQUIRE(s != NULL);
+    SPT__TRY(spt__study_enter(s));
+    const int32_t status = ask(s, NULL, out);
+    spt__study_leave(s);
+    return status;
+}
+
+int32_t spt__study_check_space(spt_study *s, const spt_config *config)
+{
     if (config == NULL) return spt__fail(&s->ctx->err, SPT_EINVAL, "the configuration is NULL");
     if (config->space != s->space) {
         spt__buf why;
@@ -367,15 +540,24 @@ int32_t spt_study_ask_given(spt_study *s, const spt_config *config, spt_trial **
         spt__buf_free(&why);
         if (!same) return SPT_EMISMATCH;
     }
+    return SPT_OK;
+}
+
+int32_t spt__study_check_given(spt_study *s, const spt_config *config)
+{
+    SPT__TRY(spt__study_check_space(s, config));
     SPT__TRY(spt_config_check(config));
-    if (s->check != NULL) SPT__TRY(s->check(config, s->check_hook.user));
-    SPT__TRY(spt__config_from_values(s->ctx, s->space, config->value, &copy, &s->ctx->err));
-    int32_t status = spt__study_refresh(s);
-    if (status >= 0) status = collect(s, &entries, &n, &sequence);
-    spt__free(s->ctx, entries);
-    if (status < 0) {
-        spt_config_free(copy);
-        return status;
-    }
-    return start(s, copy, sequence, out);
+    return s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
+}
+
+int32_t spt_study_ask_given(spt_study *s, const spt_config *config, spt_trial **out)
+{
+    SPT__REQUIRE(out != NULL);
+    *out = NULL;
+    SPT__REQUIRE(s != NULL);
+    SPT__TRY(spt__study_enter(s));
+    int32_t status = spt__study_check_given(s, config);
+    if (status >= 0) status = ask(s, config, out);
+    spt__study_leave(s);
+    return status;
 }

@@ -2,6 +2,7 @@
 #ifndef SPT_LIB_TUNE_STUDY_H
 #define SPT_LIB_TUNE_STUDY_H
 
+#include "../search/prune.h"
 #include "../search/sampler.h"
 
 #include "../base/ctx.h"
@@ -17,6 +18,19 @@ typedef struct spt__hook {
     spt_destroy_fn destroy;
 } spt__hook;
 
+typedef enum { SPT__ALLOW, SPT__AVOID, SPT__NEVER } spt__duplicates; /* as the knob's choices */
+
+/* How a study works: what spt_study_set_options() took from the knobs. */
+typedef struct spt__rules {
+    double trial_seconds; /* 0: no limit */
+    spt__prune_rule prune;
+    int64_t in_flight; /* trial n sees the results up to n - in_flight; 0: all that there are */
+    spt__duplicates duplicates;
+    double stop_at;   /* -DBL_MAX: never */
+    int64_t patience; /* 0: for ever */
+    bool wait;        /* false: as 0, though so many run at a time */
+} spt__rules;
+
 struct spt_study {
     spt_ctx *ctx;
     _Atomic int64_t refs;
@@ -27,10 +41,13 @@ struct spt_study {
     spt__sampler *sampler;
     spt_history *history; /* grows; refreshed when it is looked at */
     spt_objective_fn objective;
+    struct spt_cv *cv; /* when the objective is a cross-validation's; kept alive by its hook */
     spt_check_fn check;
     spt_event_fn events;
     spt__hook objective_hook, check_hook, events_hook;
-    bool running;
+    spt__rules rules;
+    spt_trial *live; /* handles that were not told yet */
+    bool running;    /* also while a trial is asked for: a callback may be at work */
 };
 
 /* An attribute that waits for tell; both texts are owned. */
@@ -44,6 +61,13 @@ typedef struct spt__note_block {
     int64_t size;
 } spt__note_block;
 
+/* What the sampler sees: one entry per trial. */
+typedef struct spt__entry {
+    const spt__row *row;
+    int64_t sequence;
+    bool finished; /* else it counts as running, though it may have ended */
+} spt__entry;
+
 struct spt_trial {
     spt_study *study;
     int64_t id, number;
@@ -55,6 +79,17 @@ struct spt_trial {
     spt__note_text *texts;
     spt__note_block *blocks;
     int32_t n_texts, n_blocks;
+    char *reason; /* the text attached under that name, NULL without one */
+    double began; /* spt__now() */
+    /* What it has reported, in that order; the trials that a pruner may hold it against. Those that
+     * ended later do not count, whenever they are looked at. */
+    int64_t *steps;
+    double *values;
+    int64_t n_steps, step_capacity;
+    spt_history *seen; /* keeps the peers' numbers alive */
+    spt__curve *peers;
+    int64_t n_peers;
+    spt_trial *next_live;
     bool told;
     int32_t state; /* spt_trial_state, as stored */
     double value;
@@ -62,6 +97,49 @@ struct spt_trial {
 
 /* The sequence number of a trial on record (its number, if another program made it). */
 int64_t spt__row_sequence(const spt__row *row);
+
+/* The rules that a study has without options. */
+void spt__rules_init(spt__rules *rules);
+
+/* Begin and end what callbacks may not do: SPT_EBUSY while the study runs. Between them the study
+ * stays, also if a callback frees it. */
+int32_t spt__study_enter(spt_study *study);
+void spt__study_leave(spt_study *study);
+
+/* A new trial, for the run loop. */
+int32_t spt__study_ask(spt_study *study, spt_trial **out);
+/* Is it of the study's space? */
+int32_t spt__study_check_space(spt_study *study, const spt_config *config);
+/* May this configuration, of the host's, be a trial? */
+int32_t spt__study_check_given(spt_study *study, const spt_config *config);
+/* What the sampler proposes to who sees these entries, sorted. `accept` NULL: the study's own. */
+int32_t spt__study_propose(spt_study *study, const spt__entry *entries, int64_t n, int64_t sequence,
+                           spt__accept_fn accept, void *arg, spt_config **config);
+/* Finished ones first, each kind by sequence number. */
+void spt__entries_sort(spt__entry *entries, int64_t n);
+
+/* The next configuration that was enqueued: *row is its trial, or one that was stopped or abandoned
+ * and comes again; NULL: none waits. */
+int32_t spt__queue_next(spt_study *study, const spt__row **row);
+/* Its configuration, the rest drawn. SPT_STOP_EXHAUSTED: none is allowed. */
+int32_t spt__queue_config(spt_study *study, const spt__row *row, const spt__entry *entries,
+                          int64_t n, int64_t sequence, spt_config **out);
+/* Nothing allows it, for the reason in the context's error text: it is not tried again. */
+int32_t spt__queue_refuse(spt_study *study, const spt__row *row);
+const char *spt__row_attribute(const spt__row *row, const char *key);
+
+/* Is it anything but the results of the trials 0 to sequence - 1? */
+bool spt__sight_unusual(const spt__entry *entries, int64_t n, int64_t sequence);
+/* Trials by number whose results were seen, and those that were running: JSON strings, "0-4 7". */
+int32_t spt__sight_print(spt_ctx *ctx, const spt__entry *entries, int64_t n, spt__buf *saw,
+                         spt__buf *pending);
+
+/* "racing: 2 of 5 folds, p = 0.03" */
+void spt__prune_words(const spt__prune_rule *rule, const spt__verdict *verdict, int64_t steps,
+                      int64_t all, char *out, size_t size);
+
+/* Has the trial used up the seconds that it may take? Any thread. */
+bool spt__trial_overdue(const spt_trial *trial);
 
 /* Bring the history up to date. */
 int32_t spt__study_refresh(spt_study *study);

@@ -1,6 +1,8 @@
 /* Trials between ask and tell. */
 #include "study.h"
 
+#include "../base/threads.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -14,13 +16,61 @@ const spt_config *spt_trial_config(const spt_trial *trial)
     return trial != NULL ? trial->config : NULL;
 }
 
+/* Keep a step for the pruner. */
+static int32_t keep_step(spt_trial *t, int64_t step, double value)
+{
+    spt_ctx *ctx = t->study->ctx;
+    if (t->n_steps == t->step_capacity) {
+        const int64_t capacity = t->step_capacity > 0 ? 2 * t->step_capacity : 16;
+        int64_t *steps = spt__realloc(ctx, t->steps, (size_t)capacity, sizeof *steps);
+        if (steps != NULL) t->steps = steps;
+        double *values = spt__realloc(ctx, t->values, (size_t)capacity, sizeof *values);
+        if (values != NULL) t->values = values;
+        if (steps == NULL || values == NULL) return spt__nomem(&ctx->err);
+        t->step_capacity = capacity;
+    }
+    t->steps[t->n_steps] = step;
+    t->values[t->n_steps++] = value;
+    return SPT_OK;
+}
+
 int32_t spt_trial_report(spt_trial *trial, int64_t step, double value)
 {
     SPT__REQUIRE(trial != NULL);
-    return spt__store_trial_step(trial->study->store, trial->id, step, value);
+    SPT__TRY(keep_step(trial, step, value));
+    const int32_t status = spt__store_trial_step(trial->study->store, trial->id, step, value);
+    if (status < 0) {
+        trial->n_steps--;
+        return status;
+    }
+    return spt__trial_overdue(trial) ? SPT_STOP_TIME : SPT_OK;
+}
+
+int32_t spt_trial_should_prune(spt_trial *trial)
+{
+    char reason[128];
+    SPT__REQUIRE(trial != NULL);
+    const spt__prune_rule *rule = &trial->study->rules.prune;
+    const spt__curve own = {.steps = trial->steps, .values = trial->values, .n = trial->n_steps};
+    if (trial->told) return SPT_OK;
+    const spt__verdict v = spt__prune(rule, &own, trial->peers, trial->n_peers);
+    if (!v.prune) return SPT_OK;
+    spt__prune_words(rule, &v, trial->n_steps, 0, reason, sizeof reason);
+    const int32_t status = spt_trial_set_text(trial, "reason", reason);
+    return status < 0 ? status : SPT_PRUNED;
+}
+
+bool spt__trial_overdue(const spt_trial *trial)
+{
+    const double limit = trial->study->rules.trial_seconds;
+    return limit > 0 && spt__now() - trial->began > limit;
 }
 
 /* ---- what is attached ---- */
+
+/* What is on record of a trial before it runs. */
+static const char *const own_keys[] = {"sequence", "saw",   "pending", "given",
+                                       "queue",    "fixed", "refused"};
 
 static int32_t check_key(spt_trial *t, const char *key)
 {
@@ -29,8 +79,9 @@ static int32_t check_key(spt_trial *t, const char *key)
         return spt__fail(e, SPT_EBUSY, "trial %lld has ended already", (long long)t->number);
     if (key == NULL || *key == '\0' || strlen(key) > 512)
         return spt__fail(e, SPT_EINVAL, "the key of an attribute has 1 to 512 bytes");
-    if (strcmp(key, "sequence") == 0)
-        return spt__fail(e, SPT_EINVAL, "the attribute 'sequence' is the library's own");
+    for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++)
+        if (strcmp(key, own_keys[i]) == 0)
+            return spt__fail(e, SPT_EINVAL, "the attribute '%s' is the library's own", key);
     return SPT_OK;
 }
 
@@ -73,7 +124,13 @@ int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text)
     SPT__TRY(check_key(trial, key));
     spt__buf_init(&b, trial->study->ctx);
     spt__buf_json(&b, text != NULL ? text : "");
-    return attach(trial, key, spt__buf_take(&b));
+    SPT__TRY(attach(trial, key, spt__buf_take(&b)));
+    if (strcmp(key, "reason") != 0) return SPT_OK;
+    char *reason = spt__strdup(trial->study->ctx, text != NULL ? text : "");
+    if (reason == NULL) return spt__nomem(&trial->study->ctx->err);
+    spt__free(trial->study->ctx, trial->reason);
+    trial->reason = reason;
+    return SPT_OK;
 }
 
 int32_t spt_trial_set_block(spt_trial *trial, const char *key, const void *data, int64_t size)
@@ -124,6 +181,15 @@ static int32_t store_end(spt_trial *t, spt__finish *f)
     return status;
 }
 
+static void leave_live(const spt_trial *t)
+{
+    for (spt_trial **at = &t->study->live; *at != NULL; at = &(*at)->next_live)
+        if (*at == t) {
+            *at = t->next_live;
+            break;
+        }
+}
+
 int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double value)
 {
     SPT__REQUIRE(study != NULL && trial != NULL);
@@ -135,9 +201,17 @@ int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double
     if (state != SPT_TRIAL_COMPLETE && state != SPT_TRIAL_PRUNED && state != SPT_TRIAL_FAILED)
         return spt__fail(e, SPT_EINVAL, "state is %d; complete, pruned or failed can be told",
                          (int)state);
+    if (state == SPT_TRIAL_COMPLETE && !isfinite(value)) {
+        state = SPT_TRIAL_FAILED;
+        if (trial->reason == NULL)
+            SPT__TRY(spt_trial_set_text(trial, "reason",
+                                        isnan(value) ? "the loss is not a number"
+                                                     : "the loss is infinite"));
+    }
     spt__finish f = {.state = state, .value = value};
     SPT__TRY(store_end(trial, &f));
     trial->told = true;
+    leave_live(trial);
     trial->state = f.state;
     trial->value = value;
     return SPT_OK;
@@ -155,6 +229,7 @@ void spt_trial_free(spt_trial *t)
             (void)spt_study_tell(study, t, SPT_TRIAL_FAILED, NAN);
         ctx->err = before;
     }
+    leave_live(t);
     for (int32_t i = 0; i < t->n_texts; i++) {
         spt__free(ctx, t->texts[i].key);
         spt__free(ctx, t->texts[i].json);
@@ -163,6 +238,11 @@ void spt_trial_free(spt_trial *t)
         spt__free(ctx, t->blocks[i].key);
         spt__free(ctx, t->blocks[i].data);
     }
+    spt__free(ctx, t->reason);
+    spt__free(ctx, t->steps);
+    spt__free(ctx, t->values);
+    spt__free(ctx, t->peers);
+    spt_history_free(t->seen);
     spt__free(ctx, t->texts);
     spt__free(ctx, t->blocks);
     spt_config_free(t->config);

@@ -393,6 +393,7 @@ typedef struct seen {
     pthread_t thread;
     int32_t fold;
     int64_t epoch;
+    int order[3];
     int trials, folds, epochs, prune_at;
 } seen;
 
@@ -404,17 +405,19 @@ static int32_t look(const spt_event *event, void *user)
         s->fold = 0;
         s->epoch = 0;
     } else if (event->kind == SPT_EVENT_EPOCH) {
-        ck_assert_int_eq(event->fold, s->fold);
+        ck_assert_int_eq(event->place, s->fold);
+        ck_assert_int_eq(event->fold, s->order[event->place]);
         ck_assert_int_eq(event->epoch, ++s->epoch);
         ck_assert_int_eq(event->folds, 3);
         ck_assert(isfinite(event->loss) && isfinite(event->watched));
         s->epochs++;
     } else if (event->kind == SPT_EVENT_FOLD_END) {
-        ck_assert_int_eq(event->fold, s->fold);
+        ck_assert_int_eq(event->place, s->fold);
+        ck_assert_int_eq(event->fold, s->order[event->place]);
         s->fold++;
         s->epoch = 0;
         s->folds++;
-        if (s->prune_at == event->fold + 1) return SPT_PRUNED;
+        if (s->prune_at == event->place + 1) return SPT_PRUNED;
     } else {
         s->trials++;
     }
@@ -437,6 +440,25 @@ START_TEST(order_of_events)
     OK(ctx, spt_study_open(store, "s", space, NULL, &study));
     OK(ctx, spt_study_set_cv(study, cv));
     OK(ctx, spt_study_set_events(study, look, &s, NULL));
+    /* folds whose targets spread least come first, and that is on record */
+    OK(ctx, spt_study_history(study, &h));
+    const char *order = spt_history_record(h, "fold_order"); /* "2 0 1" */
+    ck_assert_uint_eq(strlen(order), 5);
+    for (int f = 0; f < 3; f++)
+        s.order[f] = order[2 * f] - '0';
+    spt_history_free(h);
+    double y[SAMPLES], spread[3];
+    int64_t rows[SAMPLES], needed;
+    int32_t folds[SAMPLES];
+    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y));
+    OK(ctx, spt_cv_rows(cv, rows, folds, SAMPLES, &needed));
+    for (int f = 0; f < 3; f++) {
+        double n = 0, sum = 0, squares = 0;
+        for (int i = 0; i < SAMPLES; i++)
+            if (folds[i] == s.order[f]) n++, sum += y[rows[i]], squares += y[rows[i]] * y[rows[i]];
+        spread[f] = squares / n - sum / n * sum / n;
+    }
+    ck_assert(spread[0] < spread[1] && spread[1] < spread[2]);
     ck_assert_int_eq(spt_study_run(study, 3, 0), SPT_STOP_TRIALS);
     ck_assert(s.trials == 3 && s.folds == 9 && s.epochs >= 9);
     /* given up after the second fold: two steps, their mean as value, state pruned */
@@ -449,6 +471,10 @@ START_TEST(order_of_events)
     ck_assert_int_eq(info.n_steps, 2);
     OK(ctx, spt_history_steps(h, 3, NULL, steps));
     NEAR(info.value, (steps[0] + steps[1]) / 2, 1e-15);
+    ck_assert_str_eq(spt_history_attribute(h, 3, "reason"),
+                     "the host gave it up after 2 of 3 folds");
+    ck_assert_ptr_nonnull(strchr(spt_history_attribute(h, 3, "fold_epochs"), ' '));
+    ck_assert_ptr_null(spt_history_attribute(h, 3, "rmse"));
     OK(ctx, spt_history_trial(h, 0, &info));
     ck_assert_int_eq(info.n_steps, 3);
     double three[3];

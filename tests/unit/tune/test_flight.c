@@ -1,0 +1,336 @@
+/* Trials in flight: what each sees, that neither threads nor cuts change the history, that every
+ * proposal can be made anew, and what a host may not do from its callbacks. */
+#include "studies.h"
+
+enum { TRIALS = 20 };
+
+static spt_options *flight(spt_ctx *ctx, int k, const char *wait, const char *prune)
+{
+    spt_options *o = NULL;
+    OK(ctx, spt_study_options_new(ctx, &o));
+    OK(ctx, spt_options_set_number(o, "in_flight", k));
+    OK(ctx, spt_options_set_text(o, "wait", wait));
+    OK(ctx, spt_options_set_text(o, "prune", prune));
+    OK(ctx, spt_options_set_number(o, "prune_startup", 2));
+    return o;
+}
+
+/* ---- a cross-validation with trials in flight ---- */
+
+typedef struct outcome {
+    int n, pruned;
+    double values[TRIALS], rates[TRIALS];
+    char saw[TRIALS][64];
+} outcome;
+
+typedef struct watcher {
+    int left; /* epochs until a stop; 0: never */
+    int64_t last_begun, last_ended;
+    int k;
+} watcher;
+
+static int32_t watch(const spt_event *event, void *user)
+{
+    watcher *w = user;
+    if (event->kind == SPT_EVENT_TRIAL_START) {
+        ck_assert_int_eq(event->trial, w->last_begun + 1);
+        w->last_begun = event->trial;
+        ck_assert_int_le(w->last_begun - w->last_ended, w->k);
+    } else if (event->kind == SPT_EVENT_TRIAL_END) {
+        ck_assert_int_eq(event->trial, w->last_ended + 1); /* in order */
+        w->last_ended = event->trial;
+    } else {
+        ck_assert_int_eq(event->trial, w->last_ended + 1);
+        if (event->kind == SPT_EVENT_EPOCH && w->left > 0 && --w->left == 0) return SPT_STOP_HOST;
+    }
+    return SPT_OK;
+}
+
+static void read_outcome(spt_study *study, outcome *out)
+{
+    spt_history *h = NULL;
+    *out = (outcome){0};
+    ck_assert_int_eq(spt_study_history(study, &h), SPT_OK);
+    for (int64_t i = 0; i < spt_history_count(h); i++) {
+        spt_trial_info info;
+        const char *saw = spt_history_attribute(h, i, "saw");
+        spt_record_init(&info, sizeof info);
+        ck_assert_int_eq(spt_history_trial(h, i, &info), SPT_OK);
+        if (info.state == SPT_TRIAL_FAILED) continue;
+        out->values[out->n] = info.value;
+        spt_config_number(spt_history_config(h, i), "learning_rate", &out->rates[out->n]);
+        snprintf(out->saw[out->n], sizeof out->saw[0], "%s", saw != NULL ? saw : "");
+        out->pruned += info.state == SPT_TRIAL_PRUNED;
+        out->n++;
+    }
+    spt_history_free(h);
+}
+
+/* Make every proposal anew. */
+static void replay_all(spt_ctx *ctx, spt_study *study)
+{
+    spt_history *h = NULL;
+    OK(ctx, spt_study_history(study, &h));
+    for (int64_t i = 0; i < spt_history_count(h); i++) {
+        spt_config *config = NULL;
+        OK(ctx, spt_study_replay(study, i, &config));
+        ck_assert_int_eq(spt_config_equal(config, spt_history_config(h, i)), 1);
+        spt_config_free(config);
+    }
+    spt_history_free(h);
+}
+
+static void run(int threads, int k, const char *wait, const char *prune, int cut, outcome *out)
+{
+    spt_ctx *ctx = new_ctx(threads);
+    spt_dataset *ds = new_dataset(ctx, SAMPLES, 3);
+    spt_space *space = new_space(ctx);
+    spt_options *sampler = new_sampler(ctx, "tpe", 4), *o = flight(ctx, k, wait, prune);
+    spt_cv *cv = new_cv(ctx, ds, "folds=4");
+    spt_store *store = NULL;
+    spt_study *study = NULL;
+    watcher w = {.left = cut, .last_begun = -1, .last_ended = -1, .k = k > 1 ? k : 1};
+    OK(ctx, spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store));
+    OK(ctx, spt_study_open(store, "s", space, sampler, &study));
+    OK(ctx, spt_study_set_options(study, o));
+    OK(ctx, spt_study_set_cv(study, cv));
+    if (strcmp(wait, "yes") == 0) OK(ctx, spt_study_set_events(study, watch, &w, NULL));
+    if (cut > 0) {
+        ck_assert_int_eq(spt_study_run(study, TRIALS, 0), SPT_STOP_HOST);
+        ck_assert_int_eq(w.last_begun, w.last_ended); /* those in flight have ended too */
+    }
+    ck_assert_int_eq(spt_study_run(study, TRIALS, 0), SPT_STOP_TRIALS);
+    read_outcome(study, out);
+    ck_assert_int_eq(out->n, TRIALS);
+    replay_all(ctx, study);
+    spt_study_free(study);
+    spt_store_free(store);
+    spt_cv_free(cv);
+    spt_options_free(sampler);
+    spt_options_free(o);
+    spt_space_free(space);
+    spt_dataset_free(ds);
+    spt_ctx_free(ctx);
+}
+
+static bool same(const outcome *a, const outcome *b)
+{
+    return memcmp(a->values, b->values, sizeof a->values) == 0 &&
+           memcmp(a->rates, b->rates, sizeof a->rates) == 0;
+}
+
+START_TEST(threads_change_nothing)
+{
+    static outcome one, other;
+    const char *prune = _i % 2 ? "racing" : "none";
+    const int k = 1 + _i / 2 * 3; /* 1, 4 */
+    run(1, k, "yes", prune, 0, &one);
+    for (int threads = 2; threads <= 6; threads += 2) {
+        run(threads, k, "yes", prune, 0, &other);
+        ck_assert(same(&one, &other));
+        ck_assert(memcmp(one.saw, other.saw, sizeof one.saw) == 0);
+    }
+    /* and cut in various places */
+    for (int cut = 1; cut < 200; cut += 61) {
+        run(3, k, "yes", prune, cut, &other);
+        ck_assert(same(&one, &other));
+    }
+    if (_i % 2) ck_assert_int_gt(one.pruned, 0);
+}
+END_TEST
+
+/* The numbers in flight do say something. */
+START_TEST(flights_differ)
+{
+    static outcome one, three;
+    run(2, 1, "yes", "none", 0, &one);
+    run(2, 3, "yes", "none", 0, &three);
+    ck_assert(!same(&one, &three));
+    ck_assert_str_eq(one.saw[10], "");
+    ck_assert_str_eq(three.saw[10], "0-7");
+}
+END_TEST
+
+START_TEST(nobody_waits)
+{
+    static outcome out;
+    run(1 + _i, 3, "no", "racing", 0, &out);
+}
+END_TEST
+
+/* ---- ask and tell ---- */
+
+typedef struct desk {
+    spt_ctx *ctx;
+    spt_space *space;
+    spt_store *store;
+    spt_study *study;
+} desk;
+
+static void open_desk(desk *d, int k, const char *wait)
+{
+    *d = (desk){.ctx = new_ctx(1)};
+    spt_options *o = flight(d->ctx, k, wait, "none"), *s = new_sampler(d->ctx, "tpe", 3);
+    d->space = new_space(d->ctx);
+    OK(d->ctx, spt_store_open(d->ctx, "memory:", SPT_STORE_CREATE, &d->store));
+    OK(d->ctx, spt_study_open(d->store, "s", d->space, s, &d->study));
+    OK(d->ctx, spt_study_set_options(d->study, o));
+    spt_options_free(o);
+    spt_options_free(s);
+}
+
+static void close_desk(desk *d)
+{
+    spt_study_free(d->study);
+    spt_store_free(d->store);
+    spt_space_free(d->space);
+    spt_ctx_free(d->ctx);
+}
+
+static double loss_of(const spt_trial *t)
+{
+    double rate;
+    ck_assert_int_eq(spt_config_number(spt_trial_config(t), "learning_rate", &rate), SPT_OK);
+    return fabs(log10(rate) + 2);
+}
+
+/* Whatever order the host tells in, the trials are those of the run loop. */
+START_TEST(told_in_any_order)
+{
+    double rates[2][12];
+    for (int way = 0; way < 2; way++) {
+        desk d;
+        spt_trial *flying[3] = {NULL};
+        int64_t got = 0;
+        open_desk(&d, 3, "yes");
+        OK(d.ctx, spt_study_ask_many(d.study, 3, flying, &got));
+        ck_assert_int_eq(got, 3);
+        for (int n = 0; n < 12; n++) {
+            spt_config_number(spt_trial_config(flying[0]), "learning_rate", &rates[way][n]);
+            if (way == 1 && n % 3 == 0) /* the younger ones first: they must not be seen */
+                for (int i = 2; i > 0; i--)
+                    OK(d.ctx,
+                       spt_study_tell(d.study, flying[i], SPT_TRIAL_COMPLETE, loss_of(flying[i])));
+            if (way == 1 && n % 3 == 0) {
+                spt_trial *t = NULL;
+                FAILS(d.ctx, SPT_EBUSY, "must end first", spt_study_ask(d.study, &t));
+            }
+            if (way == 0 || n % 3 == 0)
+                OK(d.ctx,
+                   spt_study_tell(d.study, flying[0], SPT_TRIAL_COMPLETE, loss_of(flying[0])));
+            spt_trial_free(flying[0]);
+            flying[0] = flying[1];
+            flying[1] = flying[2];
+            OK(d.ctx, spt_study_ask(d.study, &flying[2]));
+        }
+        replay_all(d.ctx, d.study);
+        for (int i = 0; i < 3; i++)
+            spt_trial_free(flying[i]);
+        close_desk(&d);
+    }
+    ck_assert(memcmp(rates[0], rates[1], sizeof rates[0]) == 0);
+}
+END_TEST
+
+/* Several at once take each other into account, and a proposal can be made anew from what it saw.
+ */
+START_TEST(many_at_once)
+{
+    desk d;
+    spt_trial *t[6] = {NULL};
+    spt_history *h = NULL;
+    spt_config *config = NULL;
+    int64_t got = -1;
+    open_desk(&d, 0, "yes");
+    for (int round = 0; round < 4; round++) {
+        OK(d.ctx, spt_study_ask_many(d.study, 6, t, &got));
+        ck_assert_int_eq(got, 6);
+        for (int i = 0; i < 6; i++)
+            for (int j = 0; j < i; j++)
+                ck_assert_int_eq(spt_config_equal(spt_trial_config(t[i]), spt_trial_config(t[j])),
+                                 0);
+        for (int i = 5; i >= 0; i--) {
+            OK(d.ctx, spt_study_tell(d.study, t[i], SPT_TRIAL_COMPLETE, loss_of(t[i])));
+            spt_trial_free(t[i]);
+        }
+    }
+    OK(d.ctx, spt_study_history(d.study, &h));
+    ck_assert_str_eq(spt_history_attribute(h, 9, "saw"), "0-5");
+    ck_assert_str_eq(spt_history_attribute(h, 9, "pending"), "6-8");
+    ck_assert_ptr_null(spt_history_attribute(h, 6, "saw"));
+    replay_all(d.ctx, d.study);
+    /* what was given was not proposed */
+    OK(d.ctx, spt_study_ask_given(d.study, spt_history_config(h, 3), &t[0]));
+    FAILS(d.ctx, SPT_ENOTFOUND, "was given", spt_study_replay(d.study, 24, &config));
+    FAILS(d.ctx, SPT_ENOTFOUND, "no trial 25", spt_study_replay(d.study, 25, &config));
+    spt_trial_free(t[0]);
+    OK(d.ctx, spt_study_ask_many(d.study, 0, NULL, &got));
+    ck_assert_int_eq(got, 0);
+    spt_history_free(h);
+    close_desk(&d);
+}
+END_TEST
+
+/* ---- what callbacks may not do ---- */
+
+static int32_t nested_objective(spt_trial *trial, double *loss, void *user)
+{
+    desk *d = user;
+    spt_trial *t = NULL;
+    spt_config *config = NULL;
+    spt_history *h = NULL;
+    int64_t got;
+    FAILS(d->ctx, SPT_EBUSY, "callbacks", spt_study_ask(d->study, &t));
+    FAILS(d->ctx, SPT_EBUSY, "callbacks", spt_study_ask_many(d->study, 1, &t, &got));
+    FAILS(d->ctx, SPT_EBUSY, "callbacks",
+          spt_study_ask_given(d->study, spt_trial_config(trial), &t));
+    FAILS(d->ctx, SPT_EBUSY, "callbacks", spt_study_run(d->study, 1, 0));
+    FAILS(d->ctx, SPT_EBUSY, "callbacks", spt_study_replay(d->study, 0, &config));
+    FAILS(d->ctx, SPT_EBUSY, "running", spt_study_set_options(d->study, NULL));
+    FAILS(d->ctx, SPT_EBUSY, "running", spt_study_set_objective(d->study, NULL, NULL, NULL));
+    FAILS(d->ctx, SPT_EBUSY, "running", spt_study_set_check(d->study, NULL, NULL, NULL));
+    FAILS(d->ctx, SPT_EBUSY, "running", spt_study_set_events(d->study, NULL, NULL, NULL));
+    /* looking is allowed */
+    OK(d->ctx, spt_study_history(d->study, &h));
+    spt_history_free(h);
+    *loss = loss_of(trial);
+    return SPT_OK;
+}
+
+static int32_t nested_check(const spt_config *config, void *user)
+{
+    desk *d = user;
+    spt_trial *t = NULL;
+    FAILS(d->ctx, SPT_EBUSY, "callbacks", spt_study_ask(d->study, &t));
+    FAILS(d->ctx, SPT_EBUSY, "callbacks", spt_study_ask_given(d->study, config, &t));
+    FAILS(d->ctx, SPT_EBUSY, "callbacks", spt_study_run(d->study, 1, 0));
+    return SPT_OK;
+}
+
+static int32_t nested_event(const spt_event *event, void *user)
+{
+    return nested_check(event->config, user);
+}
+
+START_TEST(re_entry)
+{
+    desk d;
+    spt_trial *t = NULL;
+    open_desk(&d, _i, "yes");
+    OK(d.ctx, spt_study_set_objective(d.study, nested_objective, &d, NULL));
+    OK(d.ctx, spt_study_set_check(d.study, nested_check, &d, NULL));
+    OK(d.ctx, spt_study_set_events(d.study, nested_event, &d, NULL));
+    ck_assert_int_eq(spt_study_run(d.study, 5, 0), SPT_STOP_TRIALS);
+    /* the check is a callback also where there is no run loop */
+    OK(d.ctx, spt_study_ask(d.study, &t));
+    spt_trial_free(t);
+    OK(d.ctx, spt_study_ask_many(d.study, 1, &t, &(int64_t){0}));
+    spt_trial_free(t);
+    close_desk(&d);
+}
+END_TEST
+
+SUITE_MAIN("tune flight", tcase_add_loop_test(tcase, threads_change_nothing, 0, 4);
+           tcase_add_test(tcase, flights_differ); tcase_add_loop_test(tcase, nobody_waits, 0, 3);
+           tcase_add_test(tcase, told_in_any_order); tcase_add_test(tcase, many_at_once);
+           tcase_add_loop_test(tcase, re_entry, 0, 3);)

@@ -1,0 +1,369 @@
+/* Pruning in studies: one conformance suite over every pruner, through ask and tell, the run loop
+ * and the cross-validation. */
+#include "failing.h"
+#include "studies.h"
+
+static const char *const pruners[] = {"none", "wilcoxon", "racing", "median", "halving"};
+enum { PRUNERS = 5, FOLDS = 6, TRIALS = 30 };
+
+static spt_options *rules(spt_ctx *ctx, const char *pruner, int startup)
+{
+    spt_options *o = NULL;
+    OK(ctx, spt_study_options_new(ctx, &o));
+    OK(ctx, spt_options_set_text(o, "prune", pruner));
+    OK(ctx, spt_options_set_number(o, "prune_startup", startup));
+    return o;
+}
+
+typedef struct desk {
+    spt_ctx *ctx;
+    spt_space *space;
+    spt_store *store;
+    spt_study *study;
+    spt_history *h;
+    int calls, told;
+    int way; /* 0: losses; 1: NaN; 2: all fail; 3: stop */
+} desk;
+
+static void open_desk(desk *d, const char *pruner, int startup, const char *sampler)
+{
+    *d = (desk){.ctx = new_ctx(1)};
+    spt_options *o = rules(d->ctx, pruner, startup), *s = new_sampler(d->ctx, sampler, 5);
+    d->space = new_space(d->ctx);
+    OK(d->ctx, spt_store_open(d->ctx, "memory:", SPT_STORE_CREATE, &d->store));
+    OK(d->ctx, spt_study_open(d->store, "s", d->space, s, &d->study));
+    OK(d->ctx, spt_study_set_options(d->study, o));
+    spt_options_free(o);
+    spt_options_free(s);
+}
+
+static void close_desk(desk *d)
+{
+    spt_history_free(d->h);
+    spt_study_free(d->study);
+    spt_store_free(d->store);
+    spt_space_free(d->space);
+    spt_ctx_free(d->ctx);
+}
+
+/* How far the learning rate is from 0.01, a little different in each fold. */
+static double fold_loss(const spt_config *config, int fold)
+{
+    double rate;
+    ck_assert_int_eq(spt_config_number(config, "learning_rate", &rate), SPT_OK);
+    return 1 + fabs(log10(rate) + 2) + 0.05 * ((fold * 7) % 5) +
+           0.02 * fabs(sin(1e4 * rate + fold));
+}
+
+static int32_t objective(spt_trial *trial, double *loss, void *user)
+{
+    desk *d = user;
+    double sum = 0;
+    d->calls++;
+    if (d->way == 2) return d->calls % 2 ? SPT_EDATA : SPT_EDIVERGED;
+    if (d->way == 3 && d->calls == 8) return SPT_STOP_HOST;
+    for (int fold = 0; fold < FOLDS; fold++) {
+        const double v = d->way == 1 && d->calls % 3 == 0 && fold == 2
+                             ? NAN
+                             : fold_loss(spt_trial_config(trial), fold);
+        sum += v;
+        OK(d->ctx, spt_trial_report(trial, fold, v));
+        d->told++;
+        *loss = sum / (fold + 1);
+        if (fold == FOLDS - 1) break;
+        const int32_t status = spt_trial_should_prune(trial);
+        if (status != SPT_OK) return status;
+    }
+    return SPT_OK;
+}
+
+static int count(const spt_history *h, int32_t state)
+{
+    int n = 0;
+    spt_trial_info info;
+    spt_record_init(&info, sizeof info);
+    for (int64_t i = 0; i < spt_history_count(h); i++) {
+        ck_assert_int_eq(spt_history_trial(h, i, &info), SPT_OK);
+        n += info.state == state;
+    }
+    return n;
+}
+
+START_TEST(the_run_loop)
+{
+    desk d;
+    open_desk(&d, pruners[_i], 3, "tpe");
+    OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
+    ck_assert_int_eq(spt_study_run(d.study, 0, 0), SPT_STOP_TRIALS);
+    ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
+    OK(d.ctx, spt_study_history(d.study, &d.h));
+    const int pruned = count(d.h, SPT_TRIAL_PRUNED);
+    ck_assert_int_eq(count(d.h, SPT_TRIAL_COMPLETE) + pruned, TRIALS);
+    if (_i == 0)
+        ck_assert_int_eq(pruned, 0);
+    else
+        ck_assert_int_gt(pruned, 3);
+    ck_assert_int_eq(d.told<FOLDS * TRIALS, pruned> 0);
+    for (int64_t i = 0; i < TRIALS; i++) {
+        spt_trial_info info;
+        double values[FOLDS], sum = 0;
+        spt_record_init(&info, sizeof info);
+        OK(d.ctx, spt_history_trial(d.h, i, &info));
+        OK(d.ctx, spt_history_steps(d.h, i, NULL, values));
+        for (int f = 0; f < info.n_steps; f++)
+            sum += values[f];
+        NEAR(info.value, sum / (double)info.n_steps, 1e-14);
+        if (i < 3) ck_assert_int_eq(info.state, SPT_TRIAL_COMPLETE);
+        if (info.state != SPT_TRIAL_PRUNED) continue;
+        ck_assert(info.n_steps >= 1 && info.n_steps < FOLDS);
+        ck_assert(strncmp(spt_history_attribute(d.h, i, "reason"), pruners[_i],
+                          strlen(pruners[_i])) == 0);
+    }
+    close_desk(&d);
+}
+END_TEST
+
+/* The same trials and prunings whether or not the study was cut in between. */
+START_TEST(cuts_change_nothing)
+{
+    double values[2][TRIALS];
+    for (int cut = 0; cut < 2; cut++) {
+        desk d;
+        int n = 0;
+        open_desk(&d, pruners[_i], 3, "tpe");
+        d.way = cut ? 3 : 0;
+        OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
+        if (cut) ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_HOST);
+        ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
+        OK(d.ctx, spt_study_history(d.study, &d.h));
+        for (int64_t i = 0; i < spt_history_count(d.h); i++) {
+            spt_trial_info info;
+            spt_record_init(&info, sizeof info);
+            OK(d.ctx, spt_history_trial(d.h, i, &info));
+            if (info.state != SPT_TRIAL_FAILED) values[cut][n++] = info.value + 1000 * info.state;
+        }
+        ck_assert_int_eq(n, TRIALS);
+        close_desk(&d);
+    }
+    ck_assert(memcmp(values[0], values[1], sizeof values[0]) == 0);
+}
+END_TEST
+
+START_TEST(nothing_to_compare_with)
+{
+    desk d;
+    /* folds without a value */
+    open_desk(&d, pruners[_i], 3, "random");
+    d.way = 1;
+    OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
+    ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
+    OK(d.ctx, spt_study_history(d.study, &d.h));
+    ck_assert_int_gt(count(d.h, SPT_TRIAL_COMPLETE), 0);
+    close_desk(&d);
+    /* all fail */
+    open_desk(&d, pruners[_i], 1, "random");
+    d.way = 2;
+    OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
+    ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
+    OK(d.ctx, spt_study_history(d.study, &d.h));
+    ck_assert_int_eq(count(d.h, SPT_TRIAL_FAILED), TRIALS);
+    close_desk(&d);
+    /* all that went before were given up by the host */
+    open_desk(&d, pruners[_i], 1, "random");
+    for (int i = 0; i < 10; i++) {
+        spt_trial *t = NULL;
+        OK(d.ctx, spt_study_ask(d.study, &t));
+        for (int f = 0; f < 4; f++) {
+            OK(d.ctx, spt_trial_report(t, f, 100 + i));
+            ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK);
+        }
+        OK(d.ctx, spt_study_tell(d.study, t, SPT_TRIAL_PRUNED, 100));
+        ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK); /* it has ended */
+        spt_trial_free(t);
+    }
+    close_desk(&d);
+}
+END_TEST
+
+/* A trial is held against those that its proposal saw: what ends meanwhile has no say. */
+START_TEST(later_ends_have_no_say)
+{
+    desk d;
+    spt_trial *first = NULL, *second = NULL;
+    open_desk(&d, pruners[_i], 1, "random");
+    OK(d.ctx, spt_study_ask(d.study, &first));
+    OK(d.ctx, spt_study_ask(d.study, &second));
+    for (int f = 0; f < FOLDS; f++)
+        OK(d.ctx, spt_trial_report(first, f, 1 + 0.001 * f));
+    OK(d.ctx, spt_study_tell(d.study, first, SPT_TRIAL_COMPLETE, 1));
+    spt_trial_free(first);
+    for (int f = 0; f < 4; f++) {
+        OK(d.ctx, spt_trial_report(second, f, 1000 + f * 0.001));
+        ck_assert_int_eq(spt_trial_should_prune(second), SPT_OK);
+    }
+    OK(d.ctx, spt_study_tell(d.study, second, SPT_TRIAL_PRUNED, 1000));
+    spt_trial_free(second);
+    /* the next one saw it */
+    OK(d.ctx, spt_study_ask(d.study, &first));
+    int32_t said = SPT_OK;
+    for (int f = 0; f < 4; f++) {
+        OK(d.ctx, spt_trial_report(first, f, 2000 + f * 0.001));
+        said = spt_trial_should_prune(first);
+    }
+    ck_assert_int_eq(said, _i == 0 || _i == 4 ? SPT_OK : SPT_PRUNED);
+    spt_trial_free(first);
+    close_desk(&d);
+}
+END_TEST
+
+/* ---- the cross-validation ---- */
+
+typedef struct outcome {
+    int pruned;
+    double values[TRIALS];
+    int64_t steps[TRIALS];
+    char reasons[TRIALS][100], epochs[TRIALS][100];
+} outcome;
+
+static int32_t listen(const spt_event *event, void *user)
+{
+    int *folds = user;
+    *folds += event->kind == SPT_EVENT_FOLD_END;
+    return SPT_OK;
+}
+
+static void run_cv(int threads, const char *pruner, int events, outcome *out)
+{
+    spt_ctx *ctx = new_ctx(threads);
+    spt_dataset *ds = new_dataset(ctx, SAMPLES, 3);
+    spt_space *space = new_space(ctx);
+    spt_options *sampler = new_sampler(ctx, "random", 3), *o = rules(ctx, pruner, 2);
+    spt_cv *cv = new_cv(ctx, ds, "folds=6");
+    spt_store *store = NULL;
+    spt_study *study = NULL;
+    spt_history *h = NULL;
+    int folds = 0, steps = 0;
+    *out = (outcome){0};
+    OK(ctx, spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store));
+    OK(ctx, spt_study_open(store, "s", space, sampler, &study));
+    OK(ctx, spt_study_set_options(study, o));
+    OK(ctx, spt_study_set_cv(study, cv));
+    if (events) OK(ctx, spt_study_set_events(study, listen, &folds, NULL));
+    ck_assert_int_eq(spt_study_run(study, TRIALS, 0), SPT_STOP_TRIALS);
+    OK(ctx, spt_study_history(study, &h));
+    ck_assert_int_eq(spt_history_count(h), TRIALS);
+    for (int64_t i = 0; i < TRIALS; i++) {
+        spt_trial_info info;
+        const char *reason = spt_history_attribute(h, i, "reason");
+        spt_record_init(&info, sizeof info);
+        OK(ctx, spt_history_trial(h, i, &info));
+        out->pruned += info.state == SPT_TRIAL_PRUNED;
+        out->values[i] = info.value;
+        out->steps[i] = info.n_steps;
+        steps += (int)info.n_steps;
+        snprintf(out->reasons[i], sizeof out->reasons[i], "%s", reason != NULL ? reason : "");
+        snprintf(out->epochs[i], sizeof out->epochs[i], "%s",
+                 spt_history_attribute(h, i, "fold_epochs"));
+    }
+    if (events) ck_assert_int_eq(folds, steps);
+    spt_history_free(h);
+    spt_study_free(study);
+    spt_store_free(store);
+    spt_cv_free(cv);
+    spt_options_free(sampler);
+    spt_options_free(o);
+    spt_space_free(space);
+    spt_dataset_free(ds);
+    spt_ctx_free(ctx);
+}
+
+START_TEST(threads_change_nothing)
+{
+    static outcome one, other;
+    run_cv(1, pruners[_i], 1, &one);
+    if (_i > 0) ck_assert_int_gt(one.pruned, 0);
+    for (int threads = 2; threads <= 7; threads += 5) {
+        run_cv(threads, pruners[_i], threads == 2, &other);
+        ck_assert(memcmp(&one, &other, sizeof one) == 0);
+    }
+}
+END_TEST
+
+/* ---- memory ---- */
+
+static int32_t prune_once(spt_ctx *ctx, const spt_dataset *ds, const spt_space *space,
+                          const char *pruner)
+{
+    spt_options *o = NULL, *how = NULL;
+    spt_cv *cv = NULL;
+    spt_store *store = NULL;
+    spt_study *study = NULL;
+    spt_trial *t = NULL;
+    spt_config *config = NULL;
+    spt_history *h = NULL;
+    static const char *const names[] = {"learning_rate"};
+    int32_t s = spt_study_options_new(ctx, &o);
+    if (s >= 0) s = spt_options_set_text(o, "prune", pruner);
+    if (s >= 0) s = spt_options_set_number(o, "in_flight", 2);
+    if (s >= 0) s = spt_options_set_number(o, "prune_startup", 1);
+    if (s >= 0) s = spt_objective_options_new(ctx, &how);
+    if (s >= 0) s = spt_options_set_number(how, "epochs", 1);
+    if (s >= 0) s = spt_cv_new(ctx, ds, NULL, "y", how, &cv);
+    if (s >= 0) s = spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store);
+    if (s >= 0) s = spt_study_open(store, "s", space, NULL, &study);
+    if (s >= 0) s = spt_study_set_options(study, o);
+    if (s >= 0) s = spt_study_set_cv(study, cv);
+    if (s >= 0) s = spt_config_new(ctx, space, &config);
+    if (s >= 0) s = spt_study_enqueue(study, config, names, 1, NULL);
+    if (s >= 0) s = spt_study_run(study, 3, 0);
+    if (s >= 0) s = spt_study_history(study, &h);
+    if (s >= 0) s = spt_study_warm_start(study, h, 2, NULL);
+    if (s >= 0) s = spt_study_ask(study, &t);
+    for (int f = 0; s >= 0 && f < 4; f++) {
+        s = spt_trial_report(t, f, 1e6);
+        if (s >= 0) s = spt_trial_should_prune(t);
+    }
+    spt_trial_free(t);
+    spt_config_free(config);
+    spt_history_free(h);
+    spt_study_free(study);
+    spt_store_free(store);
+    spt_cv_free(cv);
+    spt_options_free(how);
+    spt_options_free(o);
+    return s;
+}
+
+START_TEST(every_allocation)
+{
+    failing f;
+    spt_ctx *ctx = failing_ctx(&f);
+    OK(ctx, spt_ctx_set_threads(ctx, 1 + _i % 2));
+    spt_dataset *ds = new_dataset(ctx, 16, 3);
+    spt_space *space = new_space(ctx);
+    f.asked = 0;
+    OK(ctx, prune_once(ctx, ds, space, pruners[_i]));
+    const long all = f.asked;
+    int failures = 0;
+    for (long limit = 0; limit < all - 10; limit += 1 + all / 300) {
+        f.until_failure = limit;
+        const int32_t s = prune_once(ctx, ds, space, pruners[_i]);
+        f.until_failure = -1;
+        ck_assert_msg(s >= 0 || s == SPT_ENOMEM, "allocation %ld: %s: %s", limit,
+                      spt_status_name(s), spt_ctx_last_error(ctx));
+        failures += s < 0;
+    }
+    ck_assert_int_gt(failures, 100);
+    spt_space_free(space);
+    spt_dataset_free(ds);
+    spt_ctx_free(ctx);
+    ck_assert_int_eq(f.live, 0);
+}
+END_TEST
+
+SUITE_MAIN("tune prune", tcase_add_loop_test(tcase, the_run_loop, 0, PRUNERS);
+           tcase_add_loop_test(tcase, cuts_change_nothing, 0, PRUNERS);
+           tcase_add_loop_test(tcase, nothing_to_compare_with, 0, PRUNERS);
+           tcase_add_loop_test(tcase, later_ends_have_no_say, 0, PRUNERS);
+           tcase_add_loop_test(tcase, threads_change_nothing, 0, PRUNERS);
+           tcase_add_loop_test(tcase, every_allocation, 0, PRUNERS);)
