@@ -1,5 +1,5 @@
 /* The scale on which the values of one parameter are drawn and compared. */
-#include "parzen.h"
+#include "domain.h"
 
 static double from_scale(const spt__domain *d, double s)
 {
@@ -41,11 +41,28 @@ void spt__domain_cell(const spt__domain *d, double value, double *from, double *
     *to = spt__space_edge(d->parameter, k + 1);
 }
 
-double spt__domain_draw(const spt__domain *d, spt__rng *rng)
+double spt__domain_share(const spt__domain *d, double u)
 {
     const spt__parameter *p = d->parameter;
     if (spt__domain_single(d)) return p->low;
-    if (d->points > 0 && !p->log)
+    if (d->points > 0 && !p->log) {
+        int64_t k = (int64_t)(u * (double)d->points);
+        return spt__space_grid_value(p, k < d->points ? k : d->points - 1);
+    }
+    return spt__domain_value(d, d->lo + u * (d->hi - d->lo));
+}
+
+double spt__domain_draw(const spt__domain *d, spt__rng *rng)
+{
+    const spt__parameter *p = d->parameter;
+    if (d->points > 1 && !p->log)
         return spt__space_grid_value(p, (int64_t)spt__rng_below(rng, (uint64_t)d->points));
-    return spt__domain_value(d, d->lo + spt__rng_double(rng) * (d->hi - d->lo));
+    return spt__domain_share(d, spt__rng_double(rng));
+}
+
+double spt__normal_mass(double a, double b)
+{
+    static const double sqrt_half = 0.70710678118654752440;
+    if (a > 0) return 0.5 * (erfc(a * sqrt_half) - erfc(b * sqrt_half));
+    return 0.5 * (erfc(-b * sqrt_half) - erfc(-a * sqrt_half));
 }

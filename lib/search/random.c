@@ -1,12 +1,6 @@
 /* Random search (Bergstra & Bengio 2012): every parameter uniform on its scale. */
 #include "sampler.h"
 
-static int32_t random_prepare(spt__sampler *s, const spt__view *view, spt__err *e)
-{
-    (void)s, (void)view, (void)e;
-    return SPT_OK;
-}
-
 static int32_t random_draw(spt__sampler *s, int64_t sequence, int32_t attempt, double *values,
                            spt__err *e)
 {
@@ -15,10 +9,4 @@ static int32_t random_draw(spt__sampler *s, int64_t sequence, int32_t attempt, d
     return SPT_OK;
 }
 
-static void random_release(spt__sampler *s)
-{
-    (void)s;
-}
-
-const spt__sampler_kind spt__sampler_random = {"random", random_prepare, random_draw,
-                                               random_release};
+const spt__sampler_kind spt__sampler_random = {.name = "random", .draw = random_draw};

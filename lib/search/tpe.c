@@ -1,183 +1,307 @@
-/* TPE (Bergstra, Bardenet, Bengio & Kegl 2011) by the rules of hyperopt 0.3: each node of the tree
- * is modelled by itself, from the trials in which it exists. Trials are split by loss into good and
- * bad ones; both densities are adaptive Parzen estimators; of some draws from that of the good
- * ones, the one with the highest ratio of the densities is taken.
- *
- * Failed and running trials have an infinite loss and so are bad ones. */
+/* TPE (Bergstra, Bardenet, Bengio & Kegl 2011), over the declared tree or as other programs have
+ * it. Trials are split by loss into good and bad ones; of some candidates drawn from the density of
+ * the good ones, the one with the highest ratio of the two densities is proposed. */
 #include "tpe.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* Nothing is learnt from a refused proposal, so a model whose favourite is refused would go on
- * proposing it: from here on draws are uniform. */
+/* Nothing is learnt from a refused proposal, so a model whose favourites are refused would go on
+ * proposing them: from here on draws are uniform. */
 enum { MODEL_ATTEMPTS = 100 };
 
-/* Ratios are kept for parameters of so many values: candidates meet often on short grids. */
-enum { KEPT_POINTS = 256 };
+/* What is kept from one ask to the next; none of it changes a result. */
+typedef struct tpe {
+    spt__tpe_rule rule;
+    spt__record record;
+    spt__side good, bad;
+    spt__blocks blocks;
+    spt__rng *rngs;           /* of parameters and blocks */
+    double *value, *position; /* of the candidate that is looked at */
+    bool *common;
+    int32_t *starts; /* per parameter: the block that it is the first member of, or -1 */
+    uint8_t *code;
+    int32_t *ranked;
+    int64_t n_code;
+    spt__split split;
+    bool fitted; /* the model, not the start-up, proposes */
+    /* The candidates of one batch, best first: a refusal moves on to the next. */
+    double *candidates; /* values of all of them */
+    struct scored *order;
+    int64_t batch; /* -1: none */
+} tpe;
 
-typedef struct tpe_node {
-    bool fitted;
-    spt__parzen good, bad;
-    double *kept; /* per grid point or category, NaN until it is needed; or NULL */
-} tpe_node;
-
-typedef struct tpe_model {
-    int64_t candidates;
-    int32_t n;
-    tpe_node nodes[];
-} tpe_model;
-
-typedef struct ranked {
-    double loss;
+typedef struct scored {
+    double score;
     int64_t index;
-} ranked;
+} scored;
 
-static int by_loss(const void *pa, const void *pb)
+static int best_first(const void *pa, const void *pb)
 {
-    const ranked *a = pa, *b = pb;
-    if (a->loss < b->loss) return -1;
-    if (a->loss > b->loss) return 1;
+    const scored *a = pa, *b = pb;
+    if (a->score != b->score) return a->score > b->score ? -1 : 1;
     return (a->index > b->index) - (a->index < b->index);
 }
 
-int32_t spt__tpe_split(spt_ctx *ctx, const spt__view *view, double gamma, int64_t cap, bool *good,
-                       spt__err *e)
+/* ---- life ---------------------------------------------------------------------------------------
+ */
+
+static void tpe_destroy(spt__sampler *s)
 {
-    ranked *order = spt__alloc(ctx, (size_t)view->n, sizeof *order);
-    if (!order) return spt__nomem(e);
-    for (int64_t i = 0; i < view->n; i++) {
-        order[i] = (ranked){isnan(view->loss[i]) ? INFINITY : view->loss[i], i};
-        good[i] = false;
-    }
-    qsort(order, (size_t)view->n, sizeof *order, by_loss);
-    double below = fmin(ceil(gamma * sqrt((double)view->n)), (double)cap);
-    for (int64_t i = 0; i < view->n && (double)i < below; i++)
-        good[order[i].index] = true;
-    spt__free(ctx, order);
+    tpe *t = s->memory;
+    if (!t) return;
+    spt__side_free(&t->good);
+    spt__side_free(&t->bad);
+    spt__blocks_free(&t->blocks);
+    if (t->record.ctx) spt__record_free(&t->record);
+    spt__free(s->ctx, t->rngs);
+    spt__free(s->ctx, t->value);
+    spt__free(s->ctx, t->common);
+    spt__free(s->ctx, t->starts);
+    spt__free(s->ctx, t->code);
+    spt__free(s->ctx, t->ranked);
+    spt__free(s->ctx, t->candidates);
+    spt__free(s->ctx, t->order);
+    spt__free(s->ctx, t);
+    s->memory = NULL;
+}
+
+static int32_t make_blocks(spt__sampler *s, spt__err *e)
+{
+    tpe *t = s->memory;
+    spt__blocks_free(&t->blocks);
+    SPT__TRY(spt__blocks_init(&t->blocks, s->ctx, s->space, s->domains, t->rule.structure,
+                              t->common, e));
+    for (int32_t i = 0; i < s->space->n; i++)
+        t->starts[i] = -1;
+    for (int32_t b = 0; b < t->blocks.n; b++)
+        t->starts[t->blocks.items[b].members[0]] = b;
     return SPT_OK;
 }
 
-/* Values of one parameter in the good (or bad) trials that have it, oldest first. */
-static int64_t collect(const spt__view *view, int32_t parameter, const bool *good, bool which,
-                       double *values)
+static int32_t tpe_init(spt__sampler *s, spt__err *e)
+{
+    const int32_t p = s->space->n;
+    tpe *t = spt__calloc(s->ctx, 1, sizeof *t);
+    s->memory = t;
+    if (!t) return spt__nomem(e);
+    SPT__TRY(spt__tpe_rule_init(&t->rule, s->options, e));
+    SPT__TRY(spt__record_init(&t->record, s->ctx, s->domains, p, e));
+    SPT__TRY(spt__side_init(&t->good, &t->record, &t->rule, true, e));
+    SPT__TRY(spt__side_init(&t->bad, &t->record, &t->rule, false, e));
+    const bool tree = t->rule.structure == SPT__STRUCTURE_TREE;
+    t->rngs = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->rngs);
+    t->value = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->value);
+    t->common = spt__calloc(s->ctx, (size_t)p, sizeof *t->common);
+    t->starts = spt__alloc(s->ctx, (size_t)p, sizeof *t->starts);
+    t->candidates = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates * (size_t)p : 1,
+                               sizeof *t->candidates);
+    t->order = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates : 1, sizeof *t->order);
+    if (!t->rngs || !t->value || !t->common || !t->starts || !t->candidates || !t->order)
+        return spt__nomem(e);
+    t->position = t->value + p;
+    return t->rule.structure == SPT__STRUCTURE_COMMON ? SPT_OK : make_blocks(s, e);
+}
+
+/* ---- the model
+ * ------------------------------------------------------------------------------------ */
+
+/* The parameters that all complete and pruned trials have. */
+static void find_common(const spt__view *view, bool *common)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < view->n; i++) {
-        double v = view->values[i * view->n_params + parameter];
-        if (good[i] == which && !isnan(v)) values[n++] = v;
+        if (view->state[i] != SPT_TRIAL_COMPLETE && view->state[i] != SPT_TRIAL_PRUNED) continue;
+        for (int32_t d = 0; d < view->n_params; d++)
+            common[d] = (n == 0 || common[d]) && !isnan(view->values[i * view->n_params + d]);
+        n++;
     }
-    return n;
+    if (n == 0) memset(common, 0, (size_t)view->n_params * sizeof *common);
 }
 
-static int32_t fit(spt__sampler *s, const spt__view *view, tpe_model *model, bool *good,
-                   double *values, spt__err *e)
+static int32_t room_for(spt__sampler *s, tpe *t, int64_t n, spt__err *e)
 {
-    const spt__knob *knobs = spt__sampler_knobs;
-    spt__parzen_rule rule = {.prior_weight = spt__option(s->options, knobs, "prior_weight"),
-                             .forgetting = spt__option_int(s->options, knobs, "forgetting")};
-    SPT__TRY(spt__tpe_split(s->ctx, view, spt__option(s->options, knobs, "gamma"), rule.forgetting,
-                            good, e));
-    for (int32_t i = 0; i < model->n; i++) {
-        tpe_node *node = &model->nodes[i];
-        const spt__domain *d = &s->domains[i];
-        if (spt__domain_single(d)) continue;
-        node->fitted = true;
-        int64_t n = collect(view, i, good, true, values);
-        SPT__TRY(spt__parzen_fit(s->ctx, d, values, n, &rule, &node->good, e));
-        n = collect(view, i, good, false, values);
-        SPT__TRY(spt__parzen_fit(s->ctx, d, values, n, &rule, &node->bad, e));
-        if (d->points == 0 || d->points > KEPT_POINTS) continue;
-        node->kept = spt__alloc(s->ctx, (size_t)d->points, sizeof *node->kept);
-        if (!node->kept) return spt__nomem(e);
-        for (int64_t k = 0; k < d->points; k++)
-            node->kept[k] = NAN;
-    }
+    if (n <= t->n_code) return SPT_OK;
+    spt__free(s->ctx, t->code);
+    spt__free(s->ctx, t->ranked);
+    t->n_code = 0;
+    t->code = spt__alloc(s->ctx, (size_t)(2 * n), sizeof *t->code);
+    t->ranked = spt__alloc(s->ctx, (size_t)(2 * n), sizeof *t->ranked);
+    if (!t->code || !t->ranked) return spt__nomem(e);
+    t->n_code = 2 * n;
     return SPT_OK;
+}
+
+static int32_t split(spt__sampler *s, const spt__view *view, spt__err *e)
+{
+    tpe *t = s->memory;
+    t->fitted = false;
+    t->batch = -1;
+    SPT__TRY(room_for(s, t, view->n, e));
+    t->split = (spt__split){.code = t->code, .ranked = t->ranked};
+    return spt__tpe_split(s->ctx, view, &t->rule, &t->split, e);
+}
+
+static int32_t fit(spt__sampler *s, const spt__view *view, spt__err *e)
+{
+    tpe *t = s->memory;
+    SPT__TRY(spt__record_follow(&t->record, view, e));
+    if (t->rule.structure == SPT__STRUCTURE_COMMON) {
+        find_common(view, t->common);
+        SPT__TRY(make_blocks(s, e));
+    }
+    spt__side_rows rows = {.code = t->code,
+                           .mine = SPT__GOOD,
+                           .ranked = t->split.ranked,
+                           .n = t->split.n_good,
+                           .loss = view->loss,
+                           .threshold = t->split.threshold};
+    SPT__TRY(spt__side_fit(&t->good, &t->blocks, &rows, e));
+    rows.mine = SPT__BAD;
+    return spt__side_fit(&t->bad, &t->blocks, &rows, e);
 }
 
 static int32_t tpe_prepare(spt__sampler *s, const spt__view *view, spt__err *e)
 {
-    if (view->n < spt__option_int(s->options, spt__sampler_knobs, "startup")) return SPT_OK;
-    size_t n = (size_t)s->space->n;
-    tpe_model *model = spt__calloc(s->ctx, 1, sizeof *model + n * sizeof model->nodes[0]);
-    bool *good = spt__alloc(s->ctx, (size_t)view->n, sizeof *good);
-    double *values = spt__alloc(s->ctx, (size_t)view->n, sizeof *values);
-    s->prepared = model;
-    int32_t status;
-    if (model && good && values) {
-        model->n = s->space->n;
-        model->candidates = spt__option_int(s->options, spt__sampler_knobs, "candidates");
-        status = fit(s, view, model, good, values, e);
-    } else {
-        status = spt__nomem(e);
-    }
-    spt__free(s->ctx, good);
-    spt__free(s->ctx, values);
-    return status;
+    tpe *t = s->memory;
+    SPT__TRY(split(s, view, e));
+    if (t->split.counted < t->rule.startup) return SPT_OK;
+    SPT__TRY(fit(s, view, e));
+    t->fitted = true;
+    return SPT_OK;
 }
 
-static double ratio(const tpe_node *node, double value)
+/* ---- candidates
+ * ----------------------------------------------------------------------------------- */
+
+static void begin_streams(spt__sampler *s, int64_t sequence, int64_t batch)
 {
-    double *kept = NULL;
-    if (node->kept) kept = &node->kept[spt__space_grid_index(node->good.domain->parameter, value)];
-    if (kept && !isnan(*kept)) return *kept;
-    double r = spt__parzen_log(&node->good, value) - spt__parzen_log(&node->bad, value);
-    if (kept) *kept = r;
-    return r;
+    tpe *t = s->memory;
+    const int32_t p = s->space->n;
+    for (int32_t i = 0; i < p + t->blocks.n; i++)
+        spt__sampler_rng(s, sequence, (int32_t)batch, i, &t->rngs[i]);
 }
 
-static double best_of(const tpe_node *node, int64_t candidates, spt__rng *rng)
+/* Some member has a value. */
+static bool touches(const spt__block *block, const double *values)
 {
-    double best = NAN, best_score = -INFINITY;
-    for (int64_t i = 0; i < candidates; i++) {
-        double value = spt__parzen_draw(&node->good, rng);
-        double score = ratio(node, value);
-        if (i > 0 && !(score > best_score)) continue;
-        best = value;
-        best_score = score;
+    for (int32_t m = 0; m < block->n; m++)
+        if (!isnan(values[block->members[m]])) return true;
+    return false;
+}
+
+static double bad_log(tpe *t, const spt__point *at)
+{
+    double sum = 0;
+    spt__side_begin(&t->bad, at);
+    for (int32_t b = 0; b < t->blocks.n; b++)
+        if (touches(&t->blocks.items[b], at->value)) sum += spt__side_log(&t->bad, b, at);
+    return sum;
+}
+
+/* A batch of whole configurations, parents before children, sorted by the ratio. */
+static void draw_tree(spt__sampler *s, int64_t sequence, int64_t batch)
+{
+    tpe *t = s->memory;
+    const size_t width = (size_t)s->space->n * sizeof *t->value;
+    spt__point at = {t->value, t->position};
+    begin_streams(s, sequence, batch);
+    for (int64_t c = 0; c < t->rule.candidates; c++) {
+        double score = 0;
+        for (int32_t i = 0; i < s->space->n; i++)
+            at.value[i] = NAN;
+        for (int32_t i = 0; i < s->space->n; i++) {
+            if (!isnan(at.value[i]) || !spt__space_exists(s->space, i, at.value)) continue;
+            if (spt__domain_single(&s->domains[i])) at.value[i] = s->domains[i].parameter->low;
+            if (t->starts[i] < 0) continue;
+            spt__side_draw(&t->good, t->starts[i], &at, t->rngs);
+            score += spt__side_log(&t->good, t->starts[i], &at);
+        }
+        t->order[c] = (scored){score - bad_log(t, &at), c};
+        memcpy(t->candidates + c * s->space->n, at.value, width);
     }
-    return best;
+    qsort(t->order, (size_t)t->rule.candidates, sizeof *t->order, best_first);
+    t->batch = batch;
+}
+
+/* The best of so many draws of one block. */
+static void draw_block(spt__sampler *s, int32_t b, double *values)
+{
+    tpe *t = s->memory;
+    const spt__block *block = &t->blocks.items[b];
+    spt__point at = {t->value, t->position};
+    double most = -INFINITY;
+    for (int32_t i = 0; i < s->space->n; i++)
+        at.value[i] = NAN;
+    for (int64_t c = 0; c < t->rule.candidates; c++) {
+        spt__side_draw(&t->good, b, &at, t->rngs);
+        double score = spt__side_log(&t->good, b, &at);
+        spt__side_begin(&t->bad, &at);
+        score -= spt__side_log(&t->bad, b, &at);
+        if (c > 0 && !(score > most)) continue;
+        most = score;
+        for (int32_t m = 0; m < block->n; m++)
+            values[block->members[m]] = at.value[block->members[m]];
+    }
+}
+
+/* Block by block. */
+static void draw_blocks(spt__sampler *s, int64_t sequence, int32_t attempt, double *values)
+{
+    tpe *t = s->memory;
+    begin_streams(s, sequence, attempt);
+    for (int32_t i = 0; i < s->space->n; i++)
+        values[i] = NAN;
+    for (int32_t i = 0; i < s->space->n; i++) {
+        const int32_t b = t->starts[i];
+        const bool exists = spt__space_exists(s->space, i, values);
+        if (exists && spt__domain_single(&s->domains[i])) values[i] = s->domains[i].parameter->low;
+        /* A block of several is drawn as a whole; what does not exist is dropped. */
+        if (b >= 0 && (exists || t->blocks.items[b].n > 1)) draw_block(s, b, values);
+        if (!exists) values[i] = NAN;
+    }
 }
 
 static int32_t tpe_draw(spt__sampler *s, int64_t sequence, int32_t attempt, double *values,
                         spt__err *e)
 {
+    tpe *t = s->memory;
     (void)e;
-    const tpe_model *model = s->prepared;
-    if (!model || attempt >= MODEL_ATTEMPTS) {
+    if (!t->fitted && t->rule.startup_sobol) {
+        spt__sampler_sobol_point(s, sequence, attempt, values);
+    } else if (!t->fitted || attempt >= MODEL_ATTEMPTS) {
         spt__sampler_uniform(s, sequence, attempt, values);
-        return SPT_OK;
-    }
-    for (int32_t i = 0; i < model->n; i++) {
-        values[i] = NAN;
-        if (!spt__space_exists(s->space, i, values)) continue;
-        spt__rng rng;
-        spt__sampler_rng(s, sequence, attempt, i, &rng);
-        const tpe_node *node = &model->nodes[i];
-        values[i] = node->fitted ? best_of(node, model->candidates, &rng)
-                                 : spt__domain_draw(&s->domains[i], &rng);
+    } else if (t->rule.structure == SPT__STRUCTURE_TREE) {
+        const int64_t batch = attempt / t->rule.candidates, rank = attempt % t->rule.candidates;
+        if (t->batch != batch) draw_tree(s, sequence, batch);
+        memcpy(values, t->candidates + t->order[rank].index * s->space->n,
+               (size_t)s->space->n * sizeof *values);
+    } else {
+        draw_blocks(s, sequence, attempt, values);
     }
     return SPT_OK;
 }
 
-double spt__tpe_score(const spt__sampler *s, int32_t parameter, double value)
+int32_t spt__tpe_look(spt__sampler *s, const spt__view *view, const double *values,
+                      double *log_good, double *log_bad, spt__err *e)
 {
-    const tpe_model *model = s->prepared;
-    if (!model || !model->nodes[parameter].fitted) return 0;
-    return ratio(&model->nodes[parameter], value);
-}
-
-static void tpe_release(spt__sampler *s)
-{
-    tpe_model *model = s->prepared;
-    if (!model) return;
-    for (int32_t i = 0; i < model->n; i++) {
-        spt__parzen_free(s->ctx, &model->nodes[i].good);
-        spt__parzen_free(s->ctx, &model->nodes[i].bad);
-        spt__free(s->ctx, model->nodes[i].kept);
+    tpe *t = s->memory;
+    SPT__TRY(split(s, view, e));
+    SPT__TRY(fit(s, view, e));
+    spt__point at = {t->value, t->position};
+    for (int32_t i = 0; i < s->space->n; i++) {
+        at.value[i] = values[i];
+        at.position[i] = isnan(values[i]) ? NAN : spt__domain_scaled(&s->domains[i], values[i]);
     }
-    spt__free(s->ctx, model);
-    s->prepared = NULL;
+    *log_good = 0;
+    for (int32_t b = 0; b < t->blocks.n; b++)
+        if (touches(&t->blocks.items[b], values)) *log_good += spt__side_log(&t->good, b, &at);
+    *log_bad = bad_log(t, &at);
+    return SPT_OK;
 }
 
-const spt__sampler_kind spt__sampler_tpe = {"tpe", tpe_prepare, tpe_draw, tpe_release};
+const spt__sampler_kind spt__sampler_tpe = {.name = "tpe",
+                                            .prepare = tpe_prepare,
+                                            .draw = tpe_draw,
+                                            .init = tpe_init,
+                                            .destroy = tpe_destroy};

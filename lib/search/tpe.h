@@ -1,17 +1,29 @@
-/* The tree-structured Parzen estimator's view of one parameter, for tests and for hosts that plot.
- */
+/* The tree-structured Parzen estimator, for tests and for hosts that plot. */
 #ifndef SPT_LIB_SEARCH_TPE_H
 #define SPT_LIB_SEARCH_TPE_H
 
+#include "density.h"
 #include "sampler.h"
 
-/* Mark the good trials: the n_below with the lowest losses, the earlier of equals first.
- * n_below = min(ceil(gamma sqrt(n)), cap), or n if that is less. */
-int32_t spt__tpe_split(spt_ctx *ctx, const spt__view *view, double gamma, int64_t cap, bool *good,
-                       spt__err *e);
+enum { SPT__IGNORED = 0, SPT__GOOD = 1, SPT__BAD = 2 };
 
-/* Between prepare and release: log l(value) - log g(value) of one parameter, by which candidates
- * are compared; 0 during the random start-up. */
-double spt__tpe_score(const spt__sampler *s, int32_t parameter, double value);
+/* Sort trials into good and bad ones: code[i] is one of the above. ranked (n) gets the good ones,
+ * best first; *n_good how many. The best count first: complete trials by loss, then pruned ones by
+ * steps (more is better), then by their last value; the earlier of equals first. A trial without a
+ * finite loss is a failed one and is never good. *threshold: the lowest loss of a complete bad
+ * trial, or infinity. *counted: the trials that count for the start-up. */
+typedef struct spt__split {
+    uint8_t *code;
+    int32_t *ranked;
+    int64_t n_good, counted;
+    double threshold;
+} spt__split;
+int32_t spt__tpe_split(spt_ctx *ctx, const spt__view *view, const spt__tpe_rule *rule,
+                       spt__split *split, spt__err *e);
+
+/* Log of the densities of good and of bad trials at the values of a configuration, as the view lets
+ * them be estimated, also during the random start-up. */
+int32_t spt__tpe_look(spt__sampler *s, const spt__view *view, const double *values,
+                      double *log_good, double *log_bad, spt__err *e);
 
 #endif

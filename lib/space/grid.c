@@ -117,7 +117,11 @@ double spt__space_scale(const spt__parameter *p, double x)
 double spt__space_edge(const spt__parameter *p, int64_t k)
 {
     const double half = p->count > 0 ? p->step / 2 : 0;
-    if (k <= 0) return p->log ? 2 * log(p->low) - log(p->low + half) : p->low - half;
+    if (k <= 0 && !p->log) return p->low - half;
+    /* Half a step down a logarithm may be nothing at all: then the mirror image of half a step up.
+     */
+    if (k <= 0)
+        return 2 * half <= p->low ? log(p->low - half) : 2 * log(p->low) - log(p->low + half);
     if (k >= p->count) return spt__space_scale(p, p->high + half);
     return spt__space_scale(p, p->low + ((double)k - 0.5) * p->step);
 }

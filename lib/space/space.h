@@ -103,9 +103,9 @@ int64_t spt__space_grid_index(const spt__parameter *p, double x);
  * the number. */
 double spt__space_scale(const spt__parameter *p, double x);
 /* Where on that scale the cell of value k begins, 0 to count (count: where the last one ends). The
- * cells of a grid reach half a step to both sides; the lowest on a logarithmic scale, where half a
- * step below may not exist, as far down as up. A continuous parameter has one cell: its range.
- * Numbers and ordinals only. */
+ * cells of a grid reach half a step to both sides; but the lowest on a logarithmic scale as far
+ * down as up, where half a step down would be below half of its value. A continuous parameter has
+ * one cell: its range. Numbers and ordinals only. */
 double spt__space_edge(const spt__parameter *p, int64_t k);
 /* Nearest possible value: clipped, and rounded to the grid if there is one. NaN: the default. */
 double spt__space_snap(const spt__parameter *p, double x);

@@ -93,7 +93,7 @@ START_TEST(of_scales)
     OK(ctx, spt_fanova_new(ctx, h, NULL, &f));
     /* units: the cells reach half a step to both sides of 4, 8 .. 64, on the scale of log. */
     double mean = 0, square = 0;
-    const double low = 2 * log(4) - log(6), high = log(66);
+    const double low = log(2), high = log(66);
     for (int k = 0; k < 16; k++) {
         const double from = k == 0 ? low : log(4 * (k + 1) - 2), to = log(4 * (k + 1) + 2);
         const double y = log2(4 * (k + 1)) / 3, w = (to - from) / (high - low);

@@ -146,7 +146,7 @@ START_TEST(declared)
     NEAR(p_of(&f, 5), log(0.0123 / 1e-4) / log(1e4), 1e-12);
     NEAR(p_of(&f, 6), 0.75, 1e-12);
     ck_assert(f.axes[2].categorical);
-    const double low = 2 * log(1) - log(1.5), high = log(100000.5);
+    const double low = log(0.5), high = log(100000.5);
     NEAR(p_of(&f, 7), (high - log(776.5)) / (high - low), 1e-12);
     NEAR(p_of(&f, 8), 2.0 / 3, 1e-12);
     NEAR(p_of(&f, 9), 2.0 / 3 / 2 * 0.75, 1e-12);

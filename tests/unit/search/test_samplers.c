@@ -5,8 +5,8 @@
 #include "search/sampler.h"
 #include "search/tpe.h"
 
-static const char *const KINDS[] = {"tpe", "random"};
-enum { N_KINDS = 2, MAX_PARAMS = 16, MAX_TRIALS = 1000 };
+static const char *const KINDS[] = {"tpe", "random", "sobol"};
+enum { N_KINDS = 3, MAX_PARAMS = 16, MAX_TRIALS = 1000 };
 
 /* A record of trials kept by the test itself. */
 typedef struct record {
@@ -43,7 +43,7 @@ static void end(record *r)
 
 static spt__view view(const record *r)
 {
-    return (spt__view){r->n, r->n_params, r->values, r->loss, r->state, r->sequence};
+    return (spt__view){r->n, r->n_params, r->values, r->loss, r->state, r->sequence, NULL};
 }
 
 static int32_t propose_to(record *r, spt__accept_fn accept, void *arg, spt_config **out)
@@ -346,90 +346,6 @@ START_TEST(refusals)
 }
 END_TEST
 
-START_TEST(split)
-{
-    spt_ctx *ctx;
-    spt_ctx_new(NULL, &ctx);
-    const double loss[] = {3, 1, INFINITY, 1, NAN, 0, 2, 1, 9};
-    spt__view v = {.n = 9, .loss = loss};
-    bool good[9];
-    /* ceil(0.7 * sqrt(9)) = 3: the lowest, then the earlier ones of three equals */
-    OK(ctx, spt__tpe_split(ctx, &v, 0.7, 25, good, &ctx->err));
-    for (int i = 0; i < 9; i++)
-        ck_assert_int_eq(good[i], i == 5 || i == 1 || i == 3);
-    OK(ctx, spt__tpe_split(ctx, &v, 0.7, 2, good, &ctx->err));
-    for (int i = 0; i < 9; i++)
-        ck_assert_int_eq(good[i], i == 5 || i == 1);
-    OK(ctx, spt__tpe_split(ctx, &v, 100, 25, good, &ctx->err));
-    for (int i = 0; i < 9; i++)
-        ck_assert_int_eq(good[i], 1);
-    spt_ctx_free(ctx);
-}
-END_TEST
-
-/* The node of a conditional parameter is fitted to the trials that have it, and the proposal is the
- * candidate with the highest ratio. */
-START_TEST(tpe_models_the_tree)
-{
-    spt_ctx *ctx;
-    spt_ctx_new(NULL, &ctx);
-    spt_space *space;
-    const char *const yes = "true";
-    OK(ctx, spt_space_new(ctx, "tree", &space));
-    OK(ctx, spt_space_add_bool(space, "on", 0));
-    OK(ctx, spt_space_add_float(space, "x", 0, 1, 0, 0, 0.5));
-    OK(ctx, spt_space_add_condition(space, "x", "on", SPT_OP_EQ, &yes, 1));
-    record *r = begin(ctx, space, "tpe", 1);
-    const double x[] = {0.9, NAN, 0.2, 0.3, NAN, 0.25, NAN, 0.7};
-    for (int i = 0; i < 24; i++) {
-        r->values[2 * i] = !isnan(x[i % 8]);
-        r->values[2 * i + 1] = x[i % 8];
-        r->loss[i] = isnan(x[i % 8]) ? 5 : fabs(x[i % 8] - 0.3) + i * 1e-3;
-    }
-    r->n = 24;
-    /* ceil(0.25 sqrt(24)) = 2 good trials: 3 and 11, both x = 0.3 */
-    const double good[] = {0.3, 0.3};
-    double bad[24];
-    int n = 0;
-    for (int i = 0; i < 24; i++)
-        if (!isnan(x[i % 8]) && i != 3 && i != 11) bad[n++] = x[i % 8];
-    spt__parzen_rule rule = {1, 25};
-    spt__domain d;
-    spt__parzen l, g;
-    spt__domain_init(&d, &space->parameters[1]);
-    OK(ctx, spt__parzen_fit(ctx, &d, good, 2, &rule, &l, &ctx->err));
-    OK(ctx, spt__parzen_fit(ctx, &d, bad, n, &rule, &g, &ctx->err));
-    spt__view v = view(r);
-    OK(ctx, spt__sampler_tpe.prepare(r->sampler, &v, &ctx->err));
-    for (int i = 0; i <= 10; i++)
-        NEAR(spt__tpe_score(r->sampler, 1, i / 10.0),
-             spt__parzen_log(&l, i / 10.0) - spt__parzen_log(&g, i / 10.0), 1e-12);
-    double values[2];
-    OK(ctx, spt__sampler_tpe.draw(r->sampler, 24, 0, values, &ctx->err));
-    if (values[0] == 1) {
-        spt__rng rng;
-        spt__sampler_rng(r->sampler, 24, 0, 1, &rng);
-        double best = -INFINITY, at = NAN;
-        for (int c = 0; c < 24; c++) {
-            double candidate = spt__parzen_draw(&l, &rng);
-            double score = spt__parzen_log(&l, candidate) - spt__parzen_log(&g, candidate);
-            if (score > best) {
-                best = score;
-                at = candidate;
-            }
-        }
-        ck_assert_double_eq(values[1], at);
-    }
-    ck_assert_double_eq(values[0], 1);
-    spt__sampler_tpe.release(r->sampler);
-    spt__parzen_free(ctx, &l);
-    spt__parzen_free(ctx, &g);
-    end(r);
-    spt_space_free(space);
-    spt_ctx_free(ctx);
-}
-END_TEST
-
 /* ---- worth ---------------------------------------------------------------------------------- */
 
 static double quadratic(const spt_config *c)
@@ -528,5 +444,4 @@ START_TEST(tpe_beats_random)
 END_TEST
 
 TEST_MAIN("tune_samplers", determinism, the_first_has_the_defaults, proposals_are_valid,
-          all_failed_or_nan, one_point_space, refusals, split, tpe_models_the_tree,
-          hyperopt_thresholds, tpe_beats_random)
+          all_failed_or_nan, one_point_space, refusals, hyperopt_thresholds, tpe_beats_random)

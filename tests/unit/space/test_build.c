@@ -103,11 +103,13 @@ START_TEST(edges)
     OK(ctx, spt_space_add_float(s, "rate", 1e-4, 1, 0, 1, 0.1));
     OK(ctx, spt_space_add_int(s, "even", 2, 8, 2, 0, 2));
     OK(ctx, spt_space_add_int(s, "units", 1, 3, 1, 1, 1));
+    OK(ctx, spt_space_add_int(s, "coarse", 1, 9, 4, 1, 1));
     const double expected[][4] = {{-1, 3, 3, 3},
                                   {log(1e-4), 0, 0, 0},
                                   {1, 3, 5, 7},
-                                  {-log(1.5), log(1.5), log(2.5), log(3.5)}};
-    for (int32_t j = 0; j < 4; j++)
+                                  {log(0.5), log(1.5), log(2.5), log(3.5)},
+                                  {-log(3), log(3), log(7), log(11)}};
+    for (int32_t j = 0; j < 5; j++)
         for (int k = 0; k < 4; k++)
             ck_assert_msg(fabs(spt__space_edge(&s->parameters[j], k) - expected[j][k]) < 1e-14,
                           "edge %d of parameter %d is %.17g", k, (int)j,

@@ -1,0 +1,117 @@
+/* The two densities of TPE: mixtures with a kernel per trial over the parameters of a declared
+ * tree.
+ *
+ * Parameters form blocks, which exist or not as a whole. The density of a configuration is a
+ * product over the blocks that exist in it. A block's factor comes from the trials of one side that
+ * have the block, and from the prior kernel; structure "tree" gives it a context, the blocks above
+ * it:
+ *
+ *     p(block | context) = sum_i w_i K_i(context) K_i(block) / sum_i w_i K_i(context)
+ *
+ * with K_i the product of trial i's kernels, one per parameter. Without a context the lower sum is
+ * that of the weights. Each factor sums (or integrates, on the parameters' scales) to 1 over its
+ * block, so the whole does over the space. With crossover r a kernel k_i,d in these products stands
+ * for (1 - r) k_i,d + r L_d, where L_d is the mixture of the one parameter: a draw takes each
+ * coordinate from another trial with probability r. r = 0 is a joint mixture, r = 1 a product of
+ * univariate ones. */
+#ifndef SPT_LIB_SEARCH_DENSITY_H
+#define SPT_LIB_SEARCH_DENSITY_H
+
+#include "record.h"
+#include "rule.h"
+
+typedef struct spt__block {
+    int32_t n, *members;         /* parameters, ascending; none of them has a single value */
+    int32_t n_context, *context; /* blocks, ascending, each lower than this one */
+    bool above;                  /* in the context of another block */
+} spt__block;
+
+typedef struct spt__blocks {
+    spt_ctx *ctx;
+    int32_t n;
+    spt__block *items;
+    int32_t *store; /* members and contexts */
+} spt__blocks;
+
+/* structure: of the rule; COMMON: `common` says which parameters are modelled together. */
+int32_t spt__blocks_init(spt__blocks *b, spt_ctx *ctx, const spt_space *space,
+                         const spt__domain *domains, int structure, const bool *common,
+                         spt__err *e);
+void spt__blocks_free(spt__blocks *b);
+
+/* One configuration: values, and positions on the scales (categories as they are). */
+typedef struct spt__point {
+    double *value, *position;
+} spt__point;
+
+typedef struct spt__block_rows {
+    int64_t n;
+    int32_t *rows;   /* ascending */
+    double *weight;  /* n; then the prior's. Scaled so that the trials' mean is 1 */
+    double total;    /* of all weights */
+    double log_norm; /* shared kernels: log of the mixture's mass within the bounds */
+    double odds;     /* log of the largest weight over the prior's */
+} spt__block_rows;
+
+/* Kernels at the points of a short grid, kept from candidate to candidate and from ask to ask as
+ * long as means and sigmas stay the same. */
+typedef struct spt__kept {
+    int64_t rows;
+    int64_t size;
+    double *table; /* means, sigmas, then per point a kernel for each row; NaN: not yet needed */
+} spt__kept;
+
+typedef struct spt__side {
+    const spt__record *record;
+    const spt__tpe_rule *rule;
+    const spt__blocks *blocks;
+    bool good;
+    double width, crossover;
+    int weights;
+    int64_t capacity;
+    /* p columns of capacity, by row; sigma NaN where it is not known. peak: log of what a kernel is
+     * multiplied with: 1 / (mass within bounds), and for densities 1 / (sigma sqrt(2 pi)). */
+    double *sigma, *peak;
+    double *top;         /* p: the largest peak */
+    spt__block_rows *of; /* per block */
+    int64_t n_pool;
+    int32_t *row_pool;
+    double *weight_pool;
+    /* Of the configuration that is looked at: log K_i of every block that is above another, per
+     * block a column of capacity + 1, the prior's at the end. */
+    double *context;
+    int64_t context_columns;
+    double *prior; /* p: log of the prior's kernels there */
+    double *rest; /* per block: how much kernels can gain on the prior's in later blocks, at most */
+    double *work; /* 4 (capacity + 1) */
+    int32_t *active; /* capacity */
+    spt__kept *kept; /* p; good side only */
+} spt__side;
+
+int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_rule *rule,
+                       bool good, spt__err *e);
+void spt__side_free(spt__side *s);
+
+/* Fit to the rows of `ranked` (best first; bad side: in any order, ranks do not count). code[row]
+ * is `mine` for these rows. losses: per row, for EI weights; threshold: the best loss of the bad
+ * side. */
+typedef struct spt__side_rows {
+    const uint8_t *code;
+    uint8_t mine;
+    const int32_t *ranked;
+    int64_t n;
+    const double *loss;
+    double threshold;
+} spt__side_rows;
+int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_rows *rows,
+                      spt__err *e);
+
+/* Start with a point that is known already, rather than being drawn: the bad side needs that. */
+void spt__side_begin(spt__side *s, const spt__point *at);
+/* Log of the factor of block b at a point; the blocks of its context have been asked for before, at
+ * the same point. Members that do not exist there (structure "common") are left out. */
+double spt__side_log(spt__side *s, int32_t b, const spt__point *at);
+/* Draw the members of block b; the same rule for its context. rng: one per parameter and block. */
+void spt__side_draw(spt__side *s, int32_t b, spt__point *at, spt__rng *rngs);
+
+#endif

@@ -1,0 +1,418 @@
+/* Looking at the densities: the factor of a block, and draws from it. */
+#include "density.h"
+
+#include <string.h>
+
+/* Kernels that together cannot add more than this share to a sum, as a logarithm, are left out: a
+ * part in 10^15 for each. */
+static const double NEGLIGIBLE = 36;
+
+enum {
+    KEPT_POINTS = 256,  /* longer grids have no table */
+    KEPT_CELLS = 65536, /* of a table */
+    STRIDE = 8          /* factors multiplied before a logarithm is taken: no overflow */
+};
+
+/* ---- one kernel ------------------------------------------------------------------------------ */
+
+static bool by_density(const spt__side *s, const spt__domain *d)
+{
+    return d->kind == SPT__DOMAIN_CONTINUOUS || (s->rule->log_density && d->parameter->log);
+}
+
+/* What belongs to one parameter at one point. */
+typedef struct look {
+    const spt__domain *domain;
+    const double *mean, *sigma, *peak; /* by row */
+    double at;                         /* position */
+    double from, to;                   /* its cell */
+    double hit, miss; /* categories: probability of the observed one, and of another */
+    bool density;
+} look;
+
+static look look_at(const spt__side *s, int32_t d, const spt__block_rows *of, double value,
+                    double position)
+{
+    const spt__domain *domain = &s->record->domains[d];
+    look k = {.domain = domain,
+              .mean = s->record->position + d * s->record->capacity,
+              .sigma = s->sigma + d * s->capacity,
+              .peak = s->peak + d * s->capacity,
+              .at = position};
+    if (domain->kind == SPT__DOMAIN_CATEGORY) {
+        const double extra = s->rule->counts ? 0 : s->rule->prior_weight / ((double)of->n + 1);
+        const double sum = 1 + (double)domain->points * extra;
+        k.hit = (1 + extra) / sum;
+        k.miss = extra / sum;
+    } else {
+        k.density = by_density(s, domain);
+        if (!k.density) spt__domain_cell(domain, value, &k.from, &k.to);
+    }
+    return k;
+}
+
+static double kernel(const look *k, double mean, double sigma, double peak)
+{
+    if (k->density) {
+        const double z = (k->at - mean) / sigma;
+        return exp(peak - 0.5 * z * z);
+    }
+    return exp(peak) * spt__normal_mass((k->from - mean) / sigma, (k->to - mean) / sigma);
+}
+
+static double row_kernel(const look *k, int32_t row)
+{
+    if (k->domain->kind == SPT__DOMAIN_CATEGORY) return k->mean[row] == k->at ? k->hit : k->miss;
+    return kernel(k, k->mean[row], k->sigma[row], k->peak[row]);
+}
+
+static double prior_kernel(const spt__side *s, const look *k)
+{
+    const spt__domain *d = k->domain;
+    if (d->kind == SPT__DOMAIN_CATEGORY) return 1.0 / (double)d->points;
+    const double sigma = d->hi - d->lo;
+    double peak = k->density ? -log(sigma) - 0.91893853320467274178 : 0;
+    if (!s->rule->shared) peak -= log(spt__normal_mass(-0.5, 0.5));
+    return kernel(k, (d->lo + d->hi) / 2, sigma, peak);
+}
+
+/* ---- tables of kernels ----------------------------------------------------------------------- */
+
+/* The column of the table for the point that is looked at, made anew where means or sigmas have
+ * changed; NULL where there is no table (also when memory ran out: it is only a shortcut). */
+static double *kept_column(spt__side *s, int32_t d, const spt__block_rows *of, const look *k)
+{
+    const spt__domain *domain = k->domain;
+    const int64_t n = of->n, points = domain->points;
+    if (k->density || domain->kind != SPT__DOMAIN_GRID || n == 0 || points > KEPT_POINTS ||
+        n * points > KEPT_CELLS)
+        return NULL;
+    spt__kept *kept = &s->kept[d];
+    const int64_t size = n * (points + 2);
+    if (kept->size < size) {
+        spt__free(s->record->ctx, kept->table);
+        *kept = (spt__kept){0};
+        kept->table = spt__alloc(s->record->ctx, (size_t)(2 * size), sizeof *kept->table);
+        if (!kept->table) return NULL;
+        kept->size = 2 * size;
+    }
+    bool same = kept->rows == n;
+    for (int64_t i = 0; same && i < n; i++)
+        same =
+            kept->table[i] == k->mean[of->rows[i]] && kept->table[n + i] == k->sigma[of->rows[i]];
+    if (!same) {
+        kept->rows = n;
+        for (int64_t i = 0; i < n; i++) {
+            kept->table[i] = k->mean[of->rows[i]];
+            kept->table[n + i] = k->sigma[of->rows[i]];
+        }
+        for (int64_t i = 2 * n; i < size; i++)
+            kept->table[i] = NAN;
+    }
+    double *column =
+        kept->table +
+        n * (2 + spt__space_grid_index(domain->parameter, spt__domain_value(domain, k->at)));
+    if (isnan(column[0]))
+        for (int64_t i = 0; i < n; i++)
+            column[i] = row_kernel(k, of->rows[i]);
+    return column;
+}
+
+/* ---- sums -------------------------------------------------------------------------------------
+ */
+
+/* log sum_i w_i exp(a_i) over n kernels and the prior. */
+static double log_sum(const double *weight, const double *a, int64_t n, double prior_weight,
+                      double prior)
+{
+    double top = prior;
+    for (int64_t i = 0; i < n; i++)
+        if (a[i] > top) top = a[i];
+    double sum = prior_weight * exp(prior - top);
+    for (int64_t i = 0; i < n; i++)
+        sum += weight[i] * exp(a[i] - top);
+    return top + log(sum);
+}
+
+static double *context_of(const spt__side *s, int32_t b)
+{
+    return s->context + b * (s->capacity + 1);
+}
+
+/* log K_i(context) of a row (or, at s->capacity, of the prior). */
+static double context_log(const spt__side *s, const spt__block *block, int64_t row)
+{
+    double sum = 0;
+    for (int32_t c = 0; c < block->n_context; c++)
+        sum += context_of(s, block->context[c])[row];
+    return sum;
+}
+
+/* ---- the good side: few kernels, all of them looked at ------------------------------------------
+ */
+
+static double log_all(spt__side *s, int32_t b, const spt__point *at)
+{
+    const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
+    const int64_t n = of->n;
+    double *own = s->work, *product = own + s->capacity + 1, *one = product + s->capacity + 1;
+    double *above = one + s->capacity + 1;
+    for (int64_t i = 0; i <= n; i++) {
+        own[i] = 0;
+        product[i] = 1;
+    }
+    int32_t pending = 0;
+    for (int32_t m = 0; m < block->n; m++) {
+        const int32_t d = block->members[m];
+        if (isnan(at->value[d])) continue;
+        const look k = look_at(s, d, of, at->value[d], at->position[d]);
+        const double *column = kept_column(s, d, of, &k);
+        if (!column) {
+            for (int64_t i = 0; i < n; i++)
+                one[i] = row_kernel(&k, of->rows[i]);
+            column = one;
+        }
+        const double prior = prior_kernel(s, &k);
+        double mixed = 0;
+        if (s->crossover > 0) {
+            mixed = of->weight[n] * prior;
+            for (int64_t i = 0; i < n; i++)
+                mixed += of->weight[i] * column[i];
+            mixed *= s->crossover / of->total;
+        }
+        const double keep = 1 - s->crossover;
+        for (int64_t i = 0; i < n; i++)
+            product[i] *= keep * column[i] + mixed;
+        product[n] *= keep * prior + mixed;
+        if (++pending % STRIDE) continue;
+        for (int64_t i = 0; i <= n; i++) {
+            own[i] += log(product[i]);
+            product[i] = 1;
+        }
+    }
+    for (int64_t i = 0; i <= n; i++)
+        own[i] += log(product[i]);
+    if (block->above) {
+        double *context = context_of(s, b);
+        for (int64_t i = 0; i < n; i++)
+            context[of->rows[i]] = own[i];
+        context[s->capacity] = own[n];
+    }
+    if (block->n_context == 0)
+        return log_sum(of->weight, own, n, of->weight[n], own[n]) - log(of->total) - of->log_norm;
+    for (int64_t i = 0; i <= n; i++) {
+        above[i] = context_log(s, block, i < n ? of->rows[i] : s->capacity);
+        own[i] += above[i];
+    }
+    return log_sum(of->weight, own, n, of->weight[n], own[n]) -
+           log_sum(of->weight, above, n, of->weight[n], above[n]);
+}
+
+/* ---- the bad side: many kernels, few of which are near ------------------------------------------
+ */
+
+/* An upper bound of log kernel: exact for densities and categories. A normal tail beyond z holds at
+ * most exp(-z^2 / 2) / 2. */
+static double bound(const look *k, double mean, double sigma, double peak)
+{
+    double away = k->at - mean;
+    if (!k->density) away = mean < k->from ? k->from - mean : mean > k->to ? mean - k->to : 0;
+    const double z = away / sigma;
+    return peak - 0.5 * z * z;
+}
+
+/* How much a kernel of this side can gain on the prior's at one parameter, at most. */
+static double gain(const spt__side *s, int32_t d)
+{
+    const bool category = s->record->domains[d].kind == SPT__DOMAIN_CATEGORY;
+    const double top = category ? 0 : s->top[d];
+    return fmax(0, top - s->prior[d]);
+}
+
+void spt__side_begin(spt__side *s, const spt__point *at)
+{
+    double rest = 0;
+    for (int32_t b = s->blocks->n; b-- > 0;) {
+        const spt__block *block = &s->blocks->items[b];
+        s->rest[b] = rest;
+        for (int32_t m = 0; m < block->n; m++) {
+            const int32_t d = block->members[m];
+            if (isnan(at->value[d])) continue;
+            const look k = look_at(s, d, &s->of[b], at->value[d], at->position[d]);
+            s->prior[d] = log(prior_kernel(s, &k));
+            rest += gain(s, d);
+        }
+    }
+}
+
+/* The active kernels of a walk over the parameters of a block. */
+typedef struct walk {
+    int64_t n;
+    int32_t *row;
+    double *weight, *log; /* log: K_i(context) and what was looked at so far */
+    double prior;
+} walk;
+
+/* Add one parameter and drop what cannot matter any more: what stays below `bar`. */
+static void step(walk *w, const look *k, double bar)
+{
+    int64_t kept = 0;
+    const double hit = k->domain->kind == SPT__DOMAIN_CATEGORY ? log(k->hit) : 0;
+    const double miss = k->domain->kind == SPT__DOMAIN_CATEGORY ? log(k->miss) : 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        const int32_t row = w->row[i];
+        const double mean = k->mean[row];
+        double sum = w->log[i];
+        if (k->domain->kind == SPT__DOMAIN_CATEGORY)
+            sum += mean == k->at ? hit : miss;
+        else
+            sum += bound(k, mean, k->sigma[row], k->peak[row]);
+        w->row[kept] = row;
+        w->weight[kept] = w->weight[i];
+        w->log[kept] = sum;
+        kept += sum >= bar;
+    }
+    w->n = kept;
+}
+
+/* Put the exact mass in the place of the bound. */
+static void refine(walk *w, const look *k)
+{
+    for (int64_t i = 0; i < w->n; i++) {
+        const int32_t row = w->row[i];
+        const double mean = k->mean[row], sigma = k->sigma[row];
+        w->log[i] += log(spt__normal_mass((k->from - mean) / sigma, (k->to - mean) / sigma)) -
+                     bound(k, mean, sigma, 0);
+    }
+}
+
+static walk begin_walk(spt__side *s, int32_t b)
+{
+    const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
+    walk w = {.row = s->active, .weight = s->work, .log = s->work + s->capacity + 1};
+    w.prior = context_log(s, block, s->capacity);
+    for (int64_t i = 0; i < of->n; i++) {
+        const double log_k = block->n_context ? context_log(s, block, of->rows[i]) : 0;
+        w.row[w.n] = of->rows[i];
+        w.weight[w.n] = of->weight[i];
+        w.log[w.n] = log_k;
+        w.n += log_k > -INFINITY;
+    }
+    return w;
+}
+
+static double log_near(spt__side *s, int32_t b, const spt__point *at)
+{
+    const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
+    walk w = begin_walk(s, b);
+    const double prior_weight = of->weight[of->n], above = w.prior;
+    double below = log(of->total) + of->log_norm;
+    if (block->n_context) below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
+    double slack = s->rest[b];
+    for (int32_t m = 0; m < block->n; m++)
+        if (!isnan(at->value[block->members[m]])) slack += gain(s, block->members[m]);
+    for (int32_t m = 0; m < block->n; m++) {
+        const int32_t d = block->members[m];
+        if (isnan(at->value[d])) continue;
+        const look k = look_at(s, d, of, at->value[d], at->position[d]);
+        slack -= gain(s, d);
+        w.prior += s->prior[d];
+        step(&w, &k, w.prior - slack - of->odds - NEGLIGIBLE);
+    }
+    for (int32_t m = 0; m < block->n; m++) {
+        const int32_t d = block->members[m];
+        if (isnan(at->value[d])) continue;
+        const look k = look_at(s, d, of, at->value[d], at->position[d]);
+        if (k.domain->kind == SPT__DOMAIN_GRID && !k.density) refine(&w, &k);
+    }
+    if (block->above) {
+        double *context = context_of(s, b);
+        for (int64_t i = 0; i < of->n; i++)
+            context[of->rows[i]] = -INFINITY;
+        for (int64_t i = 0; i < w.n; i++)
+            context[w.row[i]] = w.log[i] - (block->n_context ? context_log(s, block, w.row[i]) : 0);
+        context[s->capacity] = w.prior - above;
+    }
+    return log_sum(w.weight, w.log, w.n, prior_weight, w.prior) - below;
+}
+
+double spt__side_log(spt__side *s, int32_t b, const spt__point *at)
+{
+    return s->good ? log_all(s, b, at) : log_near(s, b, at);
+}
+
+/* ---- draws -------------------------------------------------------------------------------------
+ */
+
+/* A kernel by weight: the first whose running sum exceeds a uniform draw; n is the prior. */
+static int64_t pick(const double *weight, int64_t n, double total, spt__rng *rng)
+{
+    double left = spt__rng_double(rng) * total;
+    for (int64_t i = 0; i < n; i++) {
+        left -= weight[i];
+        if (left < 0) return i;
+    }
+    return n;
+}
+
+/* A kernel of block b by its weight and its context. */
+static int64_t pick_in_context(spt__side *s, int32_t b, spt__rng *rng)
+{
+    const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
+    if (block->n_context == 0) return pick(of->weight, of->n, of->total, rng);
+    double *w = s->work, total = 0, top = context_log(s, block, s->capacity);
+    w[of->n] = top;
+    for (int64_t i = 0; i < of->n; i++) {
+        w[i] = context_log(s, block, of->rows[i]);
+        if (w[i] > top) top = w[i];
+    }
+    for (int64_t i = 0; i <= of->n; i++) {
+        w[i] = of->weight[i] * exp(w[i] - top);
+        total += w[i];
+    }
+    return pick(w, of->n, total, rng);
+}
+
+/* A category near kernel i: the observed one, or with the share of the extra mass any of them. */
+static double draw_category(const look *k, const spt__block_rows *of, int64_t i, spt__rng *rng)
+{
+    const uint64_t points = (uint64_t)k->domain->points;
+    if (i < of->n && spt__rng_double(rng) >= k->miss * (double)points) return k->mean[of->rows[i]];
+    return (double)spt__rng_below(rng, points);
+}
+
+/* Every mean lies within [lo, hi] and no sigma exceeds its width, so at least a third of the draws
+ * are accepted. Kernels that share a normaliser are picked anew with each draw. */
+static double draw_number(const spt__side *s, const look *k, const spt__block_rows *of, int64_t i,
+                          spt__rng *rng)
+{
+    const spt__domain *d = k->domain;
+    for (;;) {
+        const double mean = i < of->n ? k->mean[of->rows[i]] : (d->lo + d->hi) / 2;
+        const double sigma = i < of->n ? k->sigma[of->rows[i]] : d->hi - d->lo;
+        const double at = mean + sigma * spt__rng_normal(rng);
+        if (at >= d->lo && at < d->hi) return spt__domain_value(d, at);
+        if (s->rule->shared) i = pick(of->weight, of->n, of->total, rng);
+    }
+}
+
+void spt__side_draw(spt__side *s, int32_t b, spt__point *at, spt__rng *rngs)
+{
+    const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
+    const int64_t chosen = pick_in_context(s, b, &rngs[s->record->p + b]);
+    for (int32_t m = 0; m < block->n; m++) {
+        const int32_t d = block->members[m];
+        const look k = look_at(s, d, of, s->record->domains[d].parameter->low, 0);
+        int64_t i = chosen;
+        if (s->crossover > 0 && spt__rng_double(&rngs[d]) < s->crossover)
+            i = pick(of->weight, of->n, of->total, &rngs[d]);
+        at->value[d] = k.domain->kind == SPT__DOMAIN_CATEGORY ? draw_category(&k, of, i, &rngs[d])
+                                                              : draw_number(s, &k, of, i, &rngs[d]);
+        at->position[d] = spt__domain_scaled(k.domain, at->value[d]);
+    }
+}

@@ -1,0 +1,31 @@
+/* What a sampler remembers of the trials between asks, so that an ask costs what is new: the values
+ * of each parameter in a column, on the parameter's scale, and in order of size. It is only a
+ * faster way to look at a view: following the same view gives the same record, whatever was
+ * followed before. */
+#ifndef SPT_LIB_SEARCH_RECORD_H
+#define SPT_LIB_SEARCH_RECORD_H
+
+#include "domain.h"
+
+struct spt__view;
+
+typedef struct spt__record {
+    spt_ctx *ctx;
+    const spt__domain *domains;
+    int32_t p;
+    int64_t n, capacity;
+    int64_t kept; /* rows that the last follow() left as they were */
+    double *raw;  /* n x p, as the view had them */
+    double
+        *position;  /* p columns of capacity: on the scale, or the category; NaN: does not exist */
+    int32_t *order; /* p columns of capacity: rows that have the parameter, by position, then row */
+    int64_t *present; /* p: how many rows of `order` count */
+} spt__record;
+
+int32_t spt__record_init(spt__record *r, spt_ctx *ctx, const spt__domain *domains, int32_t p,
+                         spt__err *e);
+void spt__record_free(spt__record *r);
+/* Hold the rows of the view. Where it fails, the record is empty. */
+int32_t spt__record_follow(spt__record *r, const struct spt__view *view, spt__err *e);
+
+#endif
