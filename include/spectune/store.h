@@ -105,6 +105,20 @@ SPT_API int64_t spt_history_finished(const spt_history *history);
  * of another program that maximises, the highest. */
 SPT_API int64_t spt_history_best(const spt_history *history);
 
+/** How many repetitions of trials have been asked for (spt_study_confirm()), done or still to be
+ * done. @since 0.1 */
+SPT_API int64_t spt_history_repeated(const spt_history *history);
+/** What the repetitions of trial `index` gave.
+ * @param count     complete repetitions, the trial itself is not among them
+ * @param mean, sd  of their values; NaN with none, or one; may be NULL
+ * @return SPT_OK, SPT_EINVAL @since 0.1 */
+SPT_API int32_t spt_history_repeats(const spt_history *history, int64_t index, int64_t *count,
+                                    double *mean, double *sd);
+/** The trial to go on with: of those that were tried again (as often as the most tried one) the
+ * one whose repetitions have the lowest mean, whatever the trial's own value, as that is why it was
+ * chosen. Without repetitions spt_history_best(). Index, -1 if none. @since 0.1 */
+SPT_API int64_t spt_history_confirmed(const spt_history *history);
+
 /** Read a block of bytes kept with a study (trial -1) or a trial: "rows", "folds", "predictions"
  * (float32 n x t, in the order of "rows"). Query-then-fill; size in bytes.
  * @return SPT_OK, SPT_ENOTFOUND, SPT_ECAPACITY, SPT_ESTORE */

@@ -137,6 +137,19 @@ SPT_API int32_t spt_study_enqueue(spt_study *study, const spt_config *config,
 SPT_API int32_t spt_study_warm_start(spt_study *study, const spt_history *from, int64_t k,
                                      int64_t *enqueued);
 
+/** Enqueue the k best trials again, until each has so many repetitions. The lowest of many losses
+ * is a lucky one as far as chance has a part in them (initial weights, mini-batches, which rows
+ * stop training): the ranking of the repetitions is a fair one, and their mean an honest figure
+ * (spt_history_confirmed(), spt_history_repeats()). Run them with spt_study_run() for as many
+ * further trials as spt_history_repeated() says, or ask; no pruner gives them up, and `stop_at` and
+ * `patience_trials` wait for them. Called again, also by other programs, it adds what is missing.
+ *
+ * @param k         trials, different configurations
+ * @param repeats   of each
+ * @param enqueued  how many were added; may be NULL
+ * @return SPT_OK, SPT_EINVAL, SPT_EBUSY (from a callback), SPT_ESTORE, SPT_ENOMEM @since 0.1 */
+SPT_API int32_t spt_study_confirm(spt_study *study, int64_t k, int64_t repeats, int64_t *enqueued);
+
 /** End a trial; it is on disk when the call returns. The handle stays readable until freed.
  * @param state  SPT_TRIAL_COMPLETE (a value that is not finite is stored as failed, with the
  * reason), SPT_TRIAL_PRUNED or SPT_TRIAL_FAILED

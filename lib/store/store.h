@@ -135,6 +135,12 @@ const spt__row *const *spt__history_rows(const spt_history *history, int64_t *n)
 bool spt__history_inferred(const spt_history *history);
 /* A study of another program may look for the highest value. */
 bool spt__history_maximizes(const spt_history *history);
+/* Attribute of a trial that tries the configuration of another one again: the other's number; -1
+ * without it. */
+#define SPT__REPEATS "repeats"
+int64_t spt__row_repeats(const spt__row *row);
+/* Each repetition that was ever asked for has one such row, whatever became of it. */
+bool spt__row_asks_again(const spt__row *row);
 /* Has the trial ended, and does it count (spt_history_finished())? */
 bool spt__row_counts(const spt__row *row);
 

@@ -48,6 +48,7 @@ static void decide(spt__flight *f)
         f->values[f->decided] = f->ends[f->decided].rmse;
         f->decided++;
         if (f->decided == cv->k) break;
+        if (t->repeats) continue;
         const spt__curve own = {.steps = f->steps, .values = f->values, .n = f->decided};
         f->verdict = spt__prune(&f->crew->study->rules.prune, &own, t->peers, t->n_peers);
         if (!f->verdict.prune) continue;

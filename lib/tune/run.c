@@ -220,11 +220,14 @@ static int32_t look_at_best(const spt_study *s)
     const spt__row *const *rows = spt__history_rows(s->history, &n);
     const int64_t best = spt_history_best(s->history);
     if (best < 0) return SPT_OK;
+    for (int64_t i = 0; i < n; i++)
+        if (rows[i]->state == SPT_TRIAL_WAITING && spt__row_repeats(rows[i]) >= 0) return SPT_OK;
     if (rows[best]->value <= s->rules.stop_at) return SPT_STOP_TARGET;
     if (s->rules.patience == 0) return SPT_OK;
     const int64_t at = spt__row_sequence(rows[best]);
     for (int64_t i = 0; i < n; i++)
-        since += spt__row_counts(rows[i]) && spt__row_sequence(rows[i]) > at;
+        since += spt__row_counts(rows[i]) && spt__row_repeats(rows[i]) < 0 &&
+                 spt__row_sequence(rows[i]) > at;
     return since >= s->rules.patience ? SPT_STOP_PLATEAU : SPT_OK;
 }
 

@@ -394,6 +394,9 @@ static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries
             if (saw.failed) status = spt__nomem(&s->ctx->err);
             attrs[n_attrs++] = (spt__attr){"fixed", saw.data};
             attrs[n_attrs++] = (spt__attr){"queue", spt__row_attribute(from->queued, "queue")};
+            if (t->repeats)
+                attrs[n_attrs++] =
+                    (spt__attr){SPT__REPEATS, spt__row_attribute(from->queued, SPT__REPEATS)};
         }
         if (status >= 0)
             status = spt__store_trial_new(s->store, s->id, t->config, attrs, n_attrs, &t->id,
@@ -420,6 +423,7 @@ static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const s
     t->state = SPT_TRIAL_RUNNING;
     t->value = NAN;
     t->began = spt__now();
+    t->repeats = from->queued != NULL && spt__row_repeats(from->queued) >= 0;
     int32_t status = remember_peers(s, t, entries, n);
     if (status >= 0) status = store_start(s, t, entries, n, from);
     if (status < 0) {

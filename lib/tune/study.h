@@ -90,6 +90,7 @@ struct spt_trial {
     spt__curve *peers;
     int64_t n_peers;
     spt_trial *next_live;
+    bool repeats; /* another trial's configuration, for its mean: nobody gives it up */
     bool told;
     int32_t state; /* spt_trial_state, as stored */
     double value;

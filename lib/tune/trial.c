@@ -52,7 +52,7 @@ int32_t spt_trial_should_prune(spt_trial *trial)
     SPT__REQUIRE(trial != NULL);
     const spt__prune_rule *rule = &trial->study->rules.prune;
     const spt__curve own = {.steps = trial->steps, .values = trial->values, .n = trial->n_steps};
-    if (trial->told) return SPT_OK;
+    if (trial->told || trial->repeats) return SPT_OK;
     const spt__verdict v = spt__prune(rule, &own, trial->peers, trial->n_peers);
     if (!v.prune) return SPT_OK;
     spt__prune_words(rule, &v, trial->n_steps, 0, reason, sizeof reason);
@@ -70,7 +70,7 @@ bool spt__trial_overdue(const spt_trial *trial)
 
 /* What is on record of a trial before it runs. */
 static const char *const own_keys[] = {"sequence", "saw",   "pending", "given",
-                                       "queue",    "fixed", "refused"};
+                                       "queue",    "fixed", "refused", SPT__REPEATS};
 
 static int32_t check_key(spt_trial *t, const char *key)
 {
