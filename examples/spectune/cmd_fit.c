@@ -72,7 +72,7 @@ static int from_study(tool *t, session *s)
             return fail("%s: study '%s' has no trial %s; it has %lld trials, counted from 0", file,
                         spt_history_name(s->studied), arg_text(t, "trial"),
                         (long long)spt_history_count(s->studied));
-    } else if ((index = spt_history_best(s->studied)) < 0) {
+    } else if ((index = spt_history_confirmed(s->studied)) < 0) {
         return fail("%s: study '%s' has no complete trial yet", file, spt_history_name(s->studied));
     }
     const spt_config *config = spt_history_config(s->studied, index);

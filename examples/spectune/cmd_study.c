@@ -90,11 +90,14 @@ static double attribute_number(const spt_history *h, int64_t index, const char *
 static void print_trials(const spt_history *h)
 {
     char a[32], b[32], c[32], d[32], e[32];
-    const int64_t best = spt_history_best(h);
+    const int64_t best = spt_history_confirmed(h);
     printf("  trial  state         RMSE    +- sd       R2  epochs   weights  seconds  reason\n");
     for (int64_t i = 0; i < spt_history_count(h); i++) {
         spt_trial_info info;
         const char *reason = spt_history_attribute(h, i, "reason");
+        const char *again = spt_history_attribute(h, i, "repeats");
+        char text[64] = "";
+        if (again != NULL) snprintf(text, sizeof text, "trial %s again", again);
         spt_record_init(&info, sizeof info);
         spt_history_trial(h, i, &info);
         printf("%c %5lld  %-9s %8s %8s %8s %7s %9.9s %8.1f  %s\n", i == best ? '*' : ' ',
@@ -104,7 +107,7 @@ static void print_trials(const spt_history *h)
                show_number(attribute_number(h, i, "r2"), 3, c, sizeof c),
                show_number(attribute_number(h, i, "epochs"), 6, d, sizeof d),
                show_number(attribute_number(h, i, "weights"), 9, e, sizeof e),
-               fmax(0, attribute_number(h, i, "seconds")), reason != NULL ? reason : "");
+               fmax(0, attribute_number(h, i, "seconds")), reason != NULL ? reason : text);
     }
 }
 
@@ -202,6 +205,12 @@ static void print_best(const spt_history *h, int64_t best)
     printf("trial %lld of study %s: RMSE %s +- %s (mean and s.d. over folds)\n\n",
            (long long)info.number, spt_history_name(h), show_number(info.value, 5, a, sizeof a),
            show_number(attribute_number(h, best, "rmse_sd"), 2, b, sizeof b));
+    int64_t count = 0;
+    double mean, sd;
+    spt_history_repeats(h, best, &count, &mean, &sd);
+    if (count > 0)
+        printf("  %-24s %s +- %s (%lld times)\n", "tried again", show_number(mean, 4, a, sizeof a),
+               show_number(sd, 2, b, sizeof b), (long long)count);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *value = spt_history_attribute(h, best, keys[i][0]);
         char *end;
@@ -229,7 +238,7 @@ int command_best(tool *t)
     spt_history *h = NULL;
     int code = inputs_history(t, t->operands[0], &store, &h);
     if (code >= 0) return code;
-    const int64_t best = spt_history_best(h);
+    const int64_t best = spt_history_confirmed(h);
     code = EXIT_DONE;
     if (best < 0)
         code =

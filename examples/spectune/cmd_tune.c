@@ -15,6 +15,8 @@ const arg_option tune_options[] = {
     {"space", "NAME|FILE", ARG_TEXT, 0, 0, "small", "search space: a preset or an XML file"},
     {"sampler", "tpe|random", ARG_TEXT, 0, 0, "tpe", "where configurations come from"},
     {"trials", "N", ARG_INT, 0, 1e9, "60", "finished trials in the study at the end"},
+    {"confirm", "K[:R]", ARG_TEXT, 0, 0, "5:3 from 20 trials on",
+     "then try the K best trials R times more, and take the best of them on average; 0: do not"},
     {"time", "S", ARG_NUMBER, 0, 1e9, "none", "seconds after which no trial is started"},
     THREADS_OPTION,
     KERNELS_OPTION,
@@ -41,6 +43,7 @@ typedef struct session {
     spt_history *history;
     spt_model *model;
     progress progress;
+    int64_t confirm, repeats;
 } session;
 
 static void close_session(session *s)
@@ -131,10 +134,32 @@ static void say_samples(const session *s)
         note("left out: %s", spt_cv_dropped(s->cv, i));
 }
 
-/* Search. *status: why it ended. */
-static int search(tool *t, session *s, int32_t *status)
+/* --confirm: how many trials, and how often. */
+static int confirm_option(tool *t, session *s)
 {
-    const int64_t wanted = arg_int(t, "trials", 60), before = spt_history_finished(s->history);
+    const char *text = arg_text(t, "confirm");
+    char *end;
+    s->confirm = 5;
+    s->repeats = 3;
+    if (text == NULL) {
+        if (arg_int(t, "trials", 60) < 20) s->confirm = 0;
+        return -1;
+    }
+    s->confirm = strtol(text, &end, 10);
+    if (end != text && *end == ':') {
+        text = end + 1;
+        s->repeats = strtol(text, &end, 10);
+    }
+    if (end == text || *end != '\0' || s->confirm < 0 || s->confirm > 1000 || s->repeats < 1 ||
+        s->repeats > 1000)
+        return misuse(t, "--confirm is '%s'; K or K:R is wanted, 0 to 1000 trials, 1 to 1000 times",
+                      arg_text(t, "confirm"));
+    return -1;
+}
+
+/* Run until the study has so many finished trials, repetitions included. */
+static int run_to(tool *t, session *s, int64_t wanted, double seconds, int32_t *status)
+{
     const int64_t best = spt_history_best(s->history);
     double lowest = NAN;
     int64_t lowest_trial = -1;
@@ -145,27 +170,75 @@ static int search(tool *t, session *s, int32_t *status)
         lowest = info.value;
         lowest_trial = info.number;
     }
+    progress_begin(&s->progress, spt_history_finished(s->history), wanted, seconds, lowest,
+                   lowest_trial, arg_flag(t, "quiet"));
+    *status = spt_study_run(s->study, wanted, seconds);
+    progress_clear(&s->progress);
+    spt_history_free(s->history);
+    s->history = NULL;
+    if (*status < 0) return fail_library(t);
+    return spt_study_history(s->study, &s->history) < 0 ? fail_library(t) : -1;
+}
+
+/* The repetitions that are still to be done. */
+static int64_t outstanding(const spt_history *h)
+{
+    int64_t n = spt_history_repeated(h);
+    for (int64_t i = 0; i < spt_history_count(h); i++) {
+        spt_trial_info info;
+        const char *reason = spt_history_attribute(h, i, "reason");
+        spt_record_init(&info, sizeof info);
+        spt_history_trial(h, i, &info);
+        if (spt_history_attribute(h, i, "repeats") == NULL) continue;
+        n -= info.state == SPT_TRIAL_COMPLETE ||
+             (info.state == SPT_TRIAL_FAILED && reason != NULL && strcmp(reason, "stopped") != 0 &&
+              strcmp(reason, "abandoned") != 0);
+    }
+    return n;
+}
+
+/* The best again. The lowest of many losses is a lucky one. */
+static int confirm(tool *t, session *s, double seconds, int32_t *status)
+{
+    if (s->confirm == 0) return -1;
+    if (spt_study_confirm(s->study, s->confirm, s->repeats, NULL) < 0) return fail_library(t);
+    spt_history_free(s->history);
+    s->history = NULL;
+    if (spt_study_history(s->study, &s->history) < 0) return fail_library(t);
+    const int64_t more = outstanding(s->history);
+    if (more == 0) return -1;
+    if (!arg_flag(t, "quiet"))
+        note("trying the best again, to tell what is good from what was lucky: %lld trials",
+             (long long)more);
+    int32_t why;
+    const int code = run_to(t, s, spt_history_finished(s->history) + more, seconds, &why);
+    if (why == SPT_STOP_HOST || why == SPT_STOP_TIME) *status = why;
+    return code;
+}
+
+/* Search. *status: why it ended. */
+static int search(tool *t, session *s, int32_t *status)
+{
+    const int64_t wanted = arg_int(t, "trials", 60), before = spt_history_finished(s->history);
+    const double limit = arg_number(t, "time", 0);
+    const time_t began = time(NULL);
     if (!arg_flag(t, "quiet")) {
         say_samples(s);
         if (before > 0)
             note("the study holds %lld finished trials, %lld are wanted", (long long)before,
                  (long long)wanted);
     }
-    progress_begin(&s->progress, before, wanted, arg_number(t, "time", 0), lowest, lowest_trial,
-                   arg_flag(t, "quiet"));
     if (spt_study_set_events(s->study, progress_event, &s->progress, NULL) < 0)
         return fail_library(t);
     stop_watch(t->ctx);
-    *status = spt_study_run(s->study, wanted, arg_number(t, "time", 0));
-    progress_clear(&s->progress);
-    spt_history_free(s->history);
-    s->history = NULL;
-    if (*status < 0) return fail_library(t);
+    const int code = run_to(t, s, wanted + spt_history_repeated(s->history), limit, status);
+    if (code >= 0) return code;
     if (*status == SPT_STOP_EXHAUSTED)
         note("no further configuration of the space is possible; the last was refused: %s",
              spt_ctx_last_error(t->ctx));
-    if (spt_study_history(s->study, &s->history) < 0) return fail_library(t);
-    return -1;
+    const double left = limit - difftime(time(NULL), began);
+    if (*status == SPT_STOP_HOST || (limit > 0 && left <= 0)) return -1;
+    return confirm(t, s, limit > 0 ? left : 0, status);
 }
 
 int write_model(tool *t, spt_model *model, const char *data_file, const char *path)
@@ -194,7 +267,7 @@ int write_model(tool *t, spt_model *model, const char *data_file, const char *pa
 static int make_model(tool *t, session *s, bool stopped)
 {
     const char *path = arg_text(t, "model");
-    const int64_t best = spt_history_best(s->history);
+    const int64_t best = spt_history_confirmed(s->history);
     spt_model *model = NULL;
     if (path == NULL) return -1;
     if (best < 0) {
@@ -214,16 +287,24 @@ static int make_model(tool *t, session *s, bool stopped)
 static int report(tool *t, session *s, int32_t why)
 {
     char rmse[32], sd[32];
-    const int64_t best = spt_history_best(s->history);
+    const int64_t best = spt_history_confirmed(s->history);
+    int64_t count = 0;
+    double mean = NAN, spread_again = NAN;
     spt_trial_info info;
     spt_record_init(&info, sizeof info);
-    if (best >= 0) spt_history_trial(s->history, best, &info);
+    if (best >= 0) {
+        spt_history_trial(s->history, best, &info);
+        spt_history_repeats(s->history, best, &count, &mean, &spread_again);
+    }
     if (arg_flag(t, "json")) {
         json_t *o = json_object();
         json_object_set_new(o, "ended", json_string(spt_status_name(why)));
         json_object_set_new(o, "finished", json_integer(spt_history_finished(s->history)));
         json_object_set_new(o, "best_trial", best >= 0 ? json_integer(info.number) : json_null());
         json_object_set_new(o, "rmse", best >= 0 ? json_number_or_null(info.value) : json_null());
+        json_object_set_new(o, "repetitions", json_integer(count));
+        json_object_set_new(o, "rmse_repeated", json_number_or_null(mean));
+        json_object_set_new(o, "rmse_repeated_sd", json_number_or_null(spread_again));
         for (int64_t k = 0; best >= 0; k++) {
             const char *key = spt_history_attribute_key(s->history, best, k);
             if (key == NULL) break;
@@ -246,6 +327,10 @@ static int report(tool *t, session *s, int32_t why)
            watch != NULL && strcmp(watch, "scored") == 0
                ? ", flattered: early stopping watched the folds that score"
                : "");
+    if (count > 0)
+        printf("tried %lld times again: RMSE %s +- %s (trials)\n", (long long)count,
+               show_number(mean, 4, rmse, sizeof rmse),
+               show_number(spread_again, 2, sd, sizeof sd));
     if (arg_text(t, "model") != NULL) printf("model: %s\n", arg_text(t, "model"));
     if (arg_text(t, "study") != NULL) printf("study: %s\n", arg_text(t, "study"));
     return EXIT_DONE;
@@ -255,7 +340,8 @@ int command_tune(tool *t)
 {
     session s = {.dataset = NULL};
     int32_t why = SPT_OK;
-    int code = prepare(t, &s);
+    int code = confirm_option(t, &s);
+    if (code < 0) code = prepare(t, &s);
     if (code < 0) code = open_study(t, &s);
     if (code < 0) code = search(t, &s, &why);
     const bool stopped = code < 0 && (why == SPT_STOP_HOST || stop_asked());

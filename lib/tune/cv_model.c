@@ -114,6 +114,14 @@ static int32_t note_statistics(spt_model *model, const spt_history *h, int64_t i
         const char *text = spt_history_attribute(h, index, keys[i][1]);
         if (text != NULL) SPT__TRY(spt__model_note(model, keys[i][0], text, e));
     }
+    int64_t count = 0;
+    double mean;
+    SPT__TRY(spt_history_repeats(h, index, &count, &mean, NULL));
+    if (count == 0) return SPT_OK;
+    char text[SPT__DOUBLE_CAPACITY];
+    (void)spt__format_double(mean, text);
+    SPT__TRY(spt__model_note(model, "rmsecv_repeated", text, e));
+    SPT__TRY(note_number(model, "repetitions", count, e));
     return SPT_OK;
 }
 

@@ -182,11 +182,21 @@ def main_job():
     done("evaluate --max-rmsep, too bad", "evaluate", "fat 1.xml", TECATOR, "--max-rmsep", 0.001, code=1)
 
 
+def trying_again():
+    again = done("tune and try again", *tune(TECATOR, "--trials", 4, "--confirm", "2:2", "--study", "again.db", "--model", "again.xml", "--json"))
+    told = json.loads(again.stdout)
+    check("four repetitions beyond the trials", told["finished"] == 8 and told["repetitions"] == 2)
+    check("the mean of the repetitions is in the model", f'<note key="rmsecv_repeated">{told["rmse_repeated"]!r}</note>' in (WORK / "again.xml").read_text(encoding="utf-8"))
+    done("what was tried again", "trials", "again.db", out=f"trial {told['best_trial']} again")
+    done("the confirmed one is the best", "best", "again.db", out="tried again")
+    mistake("a wrong number to confirm", "--confirm is '3:x'", *tune(TECATOR, "--trials", 4, "--confirm", "3:x"))
+
+
 def importance():
     """Every form of the answer, none wider than a terminal."""
     study = "many.db"
     done("importance of five trials", "importance", "söil 1.db", out="fc_1_units")
-    done("tune for importance", *tune(TECATOR, "--trials", 30, "--study", study))
+    done("tune for importance", *tune(TECATOR, "--trials", 30, "--confirm", 0, "--study", study))
     done("importance", "importance", study, out="fc_1_units")
     p = done("importance, everything", "importance", study, "--pairs", "--local", "--ped", "--all", "--curves", "fc_1_activation",
              "--top-quantile", 0.8, out="(?s)and .*LPI.*PED-ANOVA.*relu")
@@ -413,6 +423,7 @@ try:
     help_and_manual()
     looking()
     main_job()
+    trying_again()
     recipe()
     one_bad_spectrum()
     weights_and_logarithms()
