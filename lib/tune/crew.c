@@ -56,13 +56,15 @@ static void decide(spt__flight *f)
     }
 }
 
-static void settle(spt__flight *f, int32_t place, int32_t status, const spt__err *e)
+static void settle(spt__flight *f, int32_t place, int32_t status, const spt__fold_end *end,
+                   const spt__err *e)
 {
     spt__crew *c = f->crew;
     f->running--;
     c->running--;
     c->bytes -= f->pattern.bytes;
     f->ended[place] = true;
+    f->ends[place] = *end;
     if (status < 0 && place < f->failed) {
         f->failed = place;
         f->err = *e;
@@ -76,16 +78,18 @@ static void settle(spt__flight *f, int32_t place, int32_t status, const spt__err
 
 /* ---- threads ------------------------------------------------------------------------------- */
 
-static int32_t run_fold(spt__flight *f, int32_t place, spt__err *e)
+static int32_t run_fold(spt__flight *f, int32_t place, spt__fold_end *end, spt__err *e)
 {
     e->status = SPT_OK;
     e->text[0] = '\0';
-    return spt__flight_fold(f, place, e);
+    *end = (spt__fold_end){.done = false};
+    return spt__flight_fold(f, place, end, e);
 }
 
 static void work(void *arg)
 {
     spt__crew *c = arg;
+    spt__fold_end end;
     spt__err e;
     int32_t place;
     spt__mutex_lock(c->lock);
@@ -96,9 +100,9 @@ static void work(void *arg)
             continue;
         }
         spt__mutex_unlock(c->lock);
-        const int32_t status = run_fold(f, place, &e);
+        const int32_t status = run_fold(f, place, &end, &e);
         spt__mutex_lock(c->lock);
-        settle(f, place, status, &e);
+        settle(f, place, status, &end, &e);
     }
     spt__mutex_unlock(c->lock);
 }
@@ -300,6 +304,7 @@ static void listen(spt__flight *f, int32_t place)
 /* On one thread the fold is run here. */
 static void run_here(spt__flight *f, int32_t place)
 {
+    spt__fold_end end;
     spt__err e;
     if (atomic_load(&f->give_up)) return;
     f->next = place + 1;
@@ -307,9 +312,9 @@ static void run_here(spt__flight *f, int32_t place)
     f->crew->running++;
     f->crew->bytes += f->pattern.bytes;
     if (place == 0) f->trial->began = spt__now();
-    const int32_t status = run_fold(f, place, &e);
+    const int32_t status = run_fold(f, place, &end, &e);
     spt__mutex_lock(f->crew->lock);
-    settle(f, place, status, &e);
+    settle(f, place, status, &end, &e);
     spt__mutex_unlock(f->crew->lock);
 }
 

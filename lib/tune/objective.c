@@ -72,7 +72,7 @@ static int32_t score(spt__flight *f, const spt__fit_result *result, const int64_
     return status;
 }
 
-int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__err *e)
+int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__fold_end *out, spt__err *e)
 {
     spt_cv *cv = f->crew->cv;
     const int32_t fold = cv->order[place];
@@ -99,7 +99,7 @@ int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__err *e)
         if (status < 0)
             spt__nomem(e);
         else
-            f->ends[place] = end;
+            *out = end;
     }
     spt__fit_release(&result);
     spt__free(cv->ctx, rows);
