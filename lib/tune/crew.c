@@ -47,7 +47,7 @@ static void decide(spt__flight *f)
         f->steps[f->decided] = cv->order[f->decided];
         f->values[f->decided] = f->ends[f->decided].rmse;
         f->decided++;
-        if (f->decided == cv->k) break;
+        if (f->decided == cv->k || spt__prunes_epochs(&f->crew->study->rules.prune)) continue;
         const spt__curve own = {.steps = f->steps, .values = f->values, .n = f->decided};
         f->verdict = spt__prune(&f->crew->study->rules.prune, &own, t->peers, t->n_peers);
         if (!f->verdict.prune) continue;
@@ -213,6 +213,7 @@ int32_t spt__flight_begin(spt__crew *c, spt_trial *trial)
     f->crew = c;
     f->trial = trial;
     f->failed = f->pruned = c->cv->k;
+    f->lowest = INFINITY;
     f->started = spt__now();
     f->predicted = spt__calloc(ctx, (size_t)c->cv->n, sizeof *f->predicted);
     f->ends = spt__calloc(ctx, k, sizeof *f->ends);
@@ -342,7 +343,9 @@ static int32_t finish(spt__flight *f, double *loss)
             return f->err.status;
         }
         if (pruned) return spt__flight_keep_part(f, &f->verdict, loss);
-        if (!f->ends[place].done) return atomic_load(&f->overdue) ? SPT_STOP_TIME : SPT_STOP_HOST;
+        if (f->ends[place].done) continue;
+        if (f->rung_verdict.prune) return spt__flight_keep_part(f, &f->rung_verdict, loss);
+        return atomic_load(&f->overdue) ? SPT_STOP_TIME : SPT_STOP_HOST;
     }
     return spt__flight_keep(f, loss);
 }

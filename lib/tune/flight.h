@@ -35,6 +35,10 @@ struct spt__flight {
     int32_t told;    /* folds whose end the host knows */
     double told_sum; /* of their RMSE */
     int32_t said;    /* SPT_STOP_HOST or SPT_PRUNED by the host, or a failure */
+    /* The thread of the first place, then the caller's: lowest watched loss at the rungs. */
+    double lowest, rungs[SPT__RUNGS];
+    int32_t n_rungs;
+    spt__verdict rung_verdict;
     /* Any thread: */
     atomic_int give_up; /* no fold need go on */
     atomic_int overdue; /* because the time that a trial may take is used up */
@@ -77,6 +81,12 @@ void spt__flight_tell(spt__flight *f, int32_t place, const spt__fold_post *post)
 
 /* What is kept of a trial all of whose folds are done; its loss. */
 int32_t spt__flight_keep(spt__flight *f, double *loss);
+/* Do epochs tell? Then the folds that follow have no say. */
+static inline bool spt__prunes_epochs(const spt__prune_rule *rule)
+{
+    return rule->lowest && (rule->kind == SPT__PRUNE_MEDIAN || rule->kind == SPT__PRUNE_HALVING);
+}
+
 /* What is kept of one that is given up after the folds told so far. `verdict` NULL: by the host. */
 int32_t spt__flight_keep_part(spt__flight *f, const spt__verdict *verdict, double *loss);
 
