@@ -66,6 +66,11 @@ static int put(tool *t, int index, const char *value)
         t->settings[t->n_settings++] = value;
         return -1;
     }
+    if (strcmp(o->name, "enqueue") == 0) {
+        if (t->n_enqueued == SETTINGS_MAX) return misuse(t, "--enqueue is given too often");
+        t->enqueued[t->n_enqueued++] = value;
+        return -1;
+    }
     t->values[index] = value;
     return check(t, o, value);
 }

@@ -140,7 +140,7 @@ static int prepare(tool *t, session *s)
         return misuse(t, "--unit is missing: absorbance, reflectance or percent-reflectance");
     if (spt_objective_options_new(t->ctx, &s->objective) < 0) return fail_library(t);
     if ((code = inputs_machine(t)) >= 0 ||
-        (code = inputs_settings(t, s->space, s->objective, NULL)) >= 0 ||
+        (code = inputs_settings(t, s->space, s->objective, NULL, NULL)) >= 0 ||
         (code = inputs_prep(t, &s->prep)) >= 0 ||
         (code = inputs_read(t, t->operands[0], false, &s->dataset)) >= 0)
         return code;

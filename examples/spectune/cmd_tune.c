@@ -18,6 +18,23 @@ const arg_option tune_options[] = {
     {"confirm", "K[:R]", ARG_TEXT, 0, 0, "5:3 from 20 trials on",
      "then try the K best trials R times more, and take the best of them on average; 0: do not"},
     {"time", "S", ARG_NUMBER, 0, 1e9, "none", "seconds after which no trial is started"},
+    {"stop-at", "VALUE", ARG_NUMBER, -1e300, 1e300, "none",
+     "stop when a trial has this RMSE or less"},
+    {"patience-trials", "N", ARG_INT, 0, 1e9, "none",
+     "stop when the best is the same after so many more trials"},
+    {"trial-time", "S", ARG_NUMBER, 0, 1e9, "none", "a trial that takes longer fails"},
+    {"prune", "none|wilcoxon|racing|median|halving", ARG_TEXT, 0, 0, "none",
+     "give trials up whose first folds tell that they will not matter"},
+    {"in-flight", "K", ARG_INT, 0, 1024, "1",
+     "trials at a time; each sees those up to K before it"},
+    {"no-wait", NULL, ARG_FLAG, 0, 0, NULL,
+     "with --in-flight: none waits for an older one; not repeatable"},
+    {"duplicates", "allow|avoid|never", ARG_TEXT, 0, 0, "allow",
+     "configurations that a trial has had already"},
+    {"enqueue", "FILE|NAME=VALUE,...", ARG_TEXT, 0, 0, NULL,
+     "a configuration to try first, or some of its values; may be repeated"},
+    {"warm-start", "STUDY[:K]", ARG_TEXT, 0, 0, NULL,
+     "try the K best configurations of another study first (5)"},
     THREADS_OPTION,
     KERNELS_OPTION,
     MEMORY_OPTION,
@@ -35,7 +52,7 @@ const arg_option tune_options[] = {
 typedef struct session {
     spt_dataset *dataset;
     spt_prep *prep;
-    spt_options *objective, *sampler;
+    spt_options *objective, *sampler, *rules;
     spt_space *space;
     spt_cv *cv;
     spt_store *store;
@@ -56,6 +73,7 @@ static void close_session(session *s)
     spt_space_free(s->space);
     spt_options_free(s->objective);
     spt_options_free(s->sampler);
+    spt_options_free(s->rules);
     spt_prep_free(s->prep);
     spt_dataset_free(s->dataset);
 }
@@ -74,14 +92,24 @@ static int read_space(tool *t, spt_space **space)
 static int sampler_options(tool *t, session *s)
 {
     if (spt_sampler_options_new(t->ctx, &s->sampler) < 0 ||
-        spt_objective_options_new(t->ctx, &s->objective) < 0)
+        spt_objective_options_new(t->ctx, &s->objective) < 0 ||
+        spt_study_options_new(t->ctx, &s->rules) < 0)
         return fail_library(t);
     if (arg_text(t, "sampler") != NULL &&
         spt_options_set_text(s->sampler, "sampler", arg_text(t, "sampler")) < 0)
         return misuse(t, "--sampler: %s", spt_ctx_last_error(t->ctx));
     if (spt_options_set_number(s->sampler, "seed", arg_number(t, "seed", 1)) < 0)
         return misuse(t, "--seed: %s", spt_ctx_last_error(t->ctx));
-    return inputs_settings(t, s->space, s->objective, s->sampler);
+    const int code = inputs_settings(t, s->space, s->objective, s->sampler, s->rules);
+    return code >= 0 ? code : study_rules(t, s->rules);
+}
+
+/* What the library warns of: a configuration that could not be taken over, another version. */
+static void on_log(int32_t level, const char *text, void *user)
+{
+    (void)level;
+    (void)user;
+    note("%s", text);
 }
 
 /* Data, recipe, folds: whatever is wrong shows before a study file is touched. */
@@ -95,7 +123,8 @@ static int prepare(tool *t, session *s)
     if (arg_flag(t, "ensemble") && arg_text(t, "model") == NULL)
         return misuse(t, "--ensemble says what --model writes, which is missing");
     if ((code = inputs_machine(t)) >= 0 || (code = read_space(t, &s->space)) >= 0 ||
-        (code = sampler_options(t, s)) >= 0 || (code = inputs_prep(t, &s->prep)) >= 0 ||
+        (code = sampler_options(t, s)) >= 0 || (code = study_queue(t, s->space, NULL)) >= 0 ||
+        (code = inputs_prep(t, &s->prep)) >= 0 ||
         (code = inputs_read(t, t->operands[0], false, &s->dataset)) >= 0)
         return code;
     for (int64_t i = 0; spt_dataset_note(s->dataset, i) != NULL; i++)
@@ -114,7 +143,8 @@ static int open_study(tool *t, session *s)
     if (record == NULL) return fail("memory ran out");
     if (spt_store_open(t->ctx, file != NULL ? file : "memory:", SPT_STORE_CREATE, &s->store) < 0 ||
         spt_study_open(s->store, arg_text(t, "name"), s->space, s->sampler, &s->study) < 0 ||
-        spt_study_set_cv(s->study, s->cv) < 0 || spt_study_history(s->study, &s->history) < 0)
+        spt_study_set_options(s->study, s->rules) < 0 || spt_study_set_cv(s->study, s->cv) < 0 ||
+        spt_study_history(s->study, &s->history) < 0)
         code = fail_library(t);
     /* For spectune fit, as they were first given; whether they mean the same now is the library's
      * business, which has compared all of it. */
@@ -122,7 +152,7 @@ static int open_study(tool *t, session *s)
              spt_study_pin(s->study, "options", record) < 0)
         code = fail_library(t);
     free(record);
-    return code;
+    return code >= 0 ? code : study_queue(t, s->space, s->study);
 }
 
 static void say_samples(const session *s)
@@ -141,10 +171,7 @@ static int confirm_option(tool *t, session *s)
     char *end;
     s->confirm = 5;
     s->repeats = 3;
-    if (text == NULL) {
-        if (arg_int(t, "trials", 60) < 20) s->confirm = 0;
-        return -1;
-    }
+    if (text == NULL) return -1;
     s->confirm = strtol(text, &end, 10);
     if (end != text && *end == ':') {
         text = end + 1;
@@ -200,7 +227,9 @@ static int64_t outstanding(const spt_history *h)
 /* The best again. The lowest of many losses is a lucky one. */
 static int confirm(tool *t, session *s, double seconds, int32_t *status)
 {
-    if (s->confirm == 0) return -1;
+    /* Of a few trials one would try all again. */
+    const int64_t tried = spt_history_finished(s->history) - spt_history_repeated(s->history);
+    if (s->confirm == 0 || (arg_text(t, "confirm") == NULL && tried < 20)) return -1;
     if (spt_study_confirm(s->study, s->confirm, s->repeats, NULL) < 0) return fail_library(t);
     spt_history_free(s->history);
     s->history = NULL;
@@ -236,6 +265,8 @@ static int search(tool *t, session *s, int32_t *status)
     if (*status == SPT_STOP_EXHAUSTED)
         note("no further configuration of the space is possible; the last was refused: %s",
              spt_ctx_last_error(t->ctx));
+    if (*status == SPT_STOP_TARGET || *status == SPT_STOP_PLATEAU)
+        note("%s", spt_status_text(*status));
     const double left = limit - difftime(time(NULL), began);
     if (*status == SPT_STOP_HOST || (limit > 0 && left <= 0)) return -1;
     return confirm(t, s, limit > 0 ? left : 0, status);
@@ -284,6 +315,16 @@ static int make_model(tool *t, session *s, bool stopped)
     return code == EXIT_DONE ? -1 : code;
 }
 
+static int64_t count_pruned(const spt_history *h)
+{
+    int64_t n = 0;
+    spt_trial_info info;
+    spt_record_init(&info, sizeof info);
+    for (int64_t i = 0; i < spt_history_count(h); i++)
+        n += spt_history_trial(h, i, &info) == SPT_OK && info.state == SPT_TRIAL_PRUNED;
+    return n;
+}
+
 static int report(tool *t, session *s, int32_t why)
 {
     char rmse[32], sd[32];
@@ -300,6 +341,7 @@ static int report(tool *t, session *s, int32_t why)
         json_t *o = json_object();
         json_object_set_new(o, "ended", json_string(spt_status_name(why)));
         json_object_set_new(o, "finished", json_integer(spt_history_finished(s->history)));
+        json_object_set_new(o, "pruned", json_integer(count_pruned(s->history)));
         json_object_set_new(o, "best_trial", best >= 0 ? json_integer(info.number) : json_null());
         json_object_set_new(o, "rmse", best >= 0 ? json_number_or_null(info.value) : json_null());
         json_object_set_new(o, "repetitions", json_integer(count));
@@ -315,6 +357,7 @@ static int report(tool *t, session *s, int32_t why)
         return print_json(o);
     }
     printf("%lld trials", (long long)spt_history_finished(s->history));
+    if (count_pruned(s->history) > 0) printf(" (%lld pruned)", (long long)count_pruned(s->history));
     if (best < 0) {
         printf(", none complete\n");
         return EXIT_DONE;
@@ -342,6 +385,9 @@ int command_tune(tool *t)
     int32_t why = SPT_OK;
     int code = confirm_option(t, &s);
     if (code < 0) code = prepare(t, &s);
+    if (!arg_flag(t, "quiet") && spt_ctx_set_log(t->ctx, SPT_LOG_WARNING, on_log, NULL, NULL) < 0 &&
+        code < 0)
+        code = fail_library(t);
     if (code < 0) code = open_study(t, &s);
     if (code < 0) code = search(t, &s, &why);
     const bool stopped = code < 0 && (why == SPT_STOP_HOST || stop_asked());

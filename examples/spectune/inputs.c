@@ -136,26 +136,39 @@ static int set_named(tool *t, spt_options *objective)
     return -1;
 }
 
-int inputs_settings(tool *t, const spt_space *space, spt_options *objective, spt_options *sampler)
+/* Where a setting belongs: the first that has such a knob; if none has, the first says so. */
+static spt_options *owner_of(spt_options *const *options, int n, const char *name)
 {
-    spt_options *channels = NULL;
+    for (int i = 0; i < n; i++)
+        if (has_knob(options[i], name)) return options[i];
+    return options[0];
+}
+
+int inputs_settings(tool *t, const spt_space *space, spt_options *objective, spt_options *sampler,
+                    spt_options *study)
+{
+    spt_options *channels = NULL, *no_sampler = NULL, *no_study = NULL;
     char name[64];
     const char *value = NULL;
     int code = set_named(t, objective);
-    if (code < 0 && spt_channel_options_new(t->ctx, &channels) < 0) code = fail_library(t);
+    if (code < 0 && (spt_channel_options_new(t->ctx, &channels) < 0 ||
+                     spt_sampler_options_new(t->ctx, &no_sampler) < 0 ||
+                     spt_study_options_new(t->ctx, &no_study) < 0))
+        code = fail_library(t);
+    spt_options *const all[] = {objective, sampler != NULL ? sampler : no_sampler,
+                                study != NULL ? study : no_study};
     for (int i = 0; i < t->n_settings && code < 0; i++) {
         code = split(t, t->settings[i], name, sizeof name, &value);
         if (code < 0 && spt_space_find(space, name) >= 0)
             code = misuse(t, "--set: '%s' is a parameter of the space '%s', which says its values",
                           name, spt_space_name(space));
         if (code >= 0 || has_knob(channels, name)) continue; /* inputs_prep() sets those */
-        spt_options *o = sampler != NULL && !has_knob(objective, name) && has_knob(sampler, name)
-                             ? sampler
-                             : objective;
-        if (spt_options_set_text(o, name, value) < 0)
+        if (spt_options_set_text(owner_of(all, 3, name), name, value) < 0)
             code = misuse(t, "--set: %s", spt_ctx_last_error(t->ctx));
     }
     spt_options_free(channels);
+    spt_options_free(no_sampler);
+    spt_options_free(no_study);
     return code;
 }
 

@@ -44,7 +44,8 @@ struct tool {
     const char *operands[OPERANDS_MAX];
     const char *values[OPTIONS_MAX];    /* as the command's options stand; NULL: not given */
     const char *settings[SETTINGS_MAX]; /* of --set, in order */
-    int n_settings;
+    const char *enqueued[SETTINGS_MAX]; /* of --enqueue, in order */
+    int n_settings, n_enqueued;
     char *records; /* texts that `values` may point to, from a study */
     spt_ctx *ctx;
 };
@@ -169,9 +170,11 @@ int inputs_read(tool *t, const char *file, bool keep, spt_dataset **out);
 int inputs_machine(tool *t);
 /* The recipe of the options. */
 int inputs_prep(tool *t, spt_prep **out);
-/* Settings of --set and of the options, spread over those they belong to. `sampler` may be NULL.
- * What the space searches cannot be set. */
-int inputs_settings(tool *t, const spt_space *space, spt_options *objective, spt_options *sampler);
+/* Settings of --set and of the options, spread over those they belong to. What the space searches
+ * cannot be set. `sampler` and `study` may be NULL: where nothing is searched such settings, as a
+ * study has them on record, say nothing. */
+int inputs_settings(tool *t, const spt_space *space, spt_options *objective, spt_options *sampler,
+                    spt_options *study);
 /* Open the study file to read, and the history of --name. */
 int inputs_history(tool *t, const char *file, spt_store **store, spt_history **history);
 
@@ -188,6 +191,11 @@ int command_predict(tool *t);
 int command_evaluate(tool *t);
 extern const arg_option data_options[], space_options[], tune_options[], trials_options[],
     best_options[], importance_options[], fit_options[], predict_options[], evaluate_options[];
+
+/* How a study works, by the options of spectune tune (cmd_tune_study.c). */
+int study_rules(tool *t, spt_options *options);
+/* Put into it what --enqueue and --warm-start say; study NULL: only whether that can be read. */
+int study_queue(tool *t, const spt_space *space, spt_study *study);
 
 /* Add "date" and "file" to a model and write it. Takes the model. */
 int write_model(tool *t, spt_model *model, const char *data_file, const char *path);

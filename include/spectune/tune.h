@@ -51,7 +51,10 @@ SPT_API void spt_study_free(spt_study *study);
  * goes on (asynchronous successive halving, Li et al. 2020).
  * - `prune_level` (0.1), `prune_startup` (5 trials are complete first), `prune_after` (1 step at
  *   least), `prune_factor` (3, of halving), `prune_steps` folds|epochs (folds: of the steps so far
- *   the mean counts; epochs: the lowest; for median and halving).
+ *   the mean counts; epochs: the lowest; for median and halving). With epochs spt_cv looks at the
+ *   lowest watched loss of the first fold after 8, 24, 72, 216, ... epochs (on record as "rungs"),
+ *   each a rung of halving, and not at the folds that follow; losses of one kind only can be
+ * compared so.
  * - `in_flight` (0): K trials run at a time, and trial n sees the results of the trials up to n -
  * K, whatever has ended meanwhile; those between it sees as running. So neither threads nor timing
  *   change the history, and a study that is cut goes on with the same sequence. 0: one runs at a

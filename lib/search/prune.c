@@ -299,7 +299,7 @@ static spt__verdict halving(const spt__prune_rule *rule, const spt__curve *own,
     int64_t compared;
     while ((int64_t)floor(rung) < own->n)
         rung *= rule->factor;
-    if ((int64_t)floor(rung) != own->n) return (spt__verdict){.figure = NAN};
+    if (!rule->every && (int64_t)floor(rung) != own->n) return (spt__verdict){.figure = NAN};
     (void)worth(rule, own, own, own->n, &v);
     const int64_t below = count_below(rule, own, peers, n_peers, v, &compared);
     /* while fewer than `factor` are there the best of them goes on */

@@ -18,6 +18,7 @@ typedef enum {
 typedef struct spt__prune_rule {
     spt__prune_kind kind;
     bool lowest;     /* steps are epochs: the lowest value counts; else folds: their mean does */
+    bool every;      /* halving: each step is a rung */
     int64_t startup; /* so many trials are complete before any is given up */
     int64_t after;   /* so many steps each trial has; the first rung */
     double level;    /* wilcoxon, racing: chance of being wrong that is taken */

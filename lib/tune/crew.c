@@ -47,8 +47,8 @@ static void decide(spt__flight *f)
         f->steps[f->decided] = cv->order[f->decided];
         f->values[f->decided] = f->ends[f->decided].rmse;
         f->decided++;
-        if (f->decided == cv->k) break;
-        if (t->repeats) continue;
+        if (f->decided == cv->k || t->repeats || spt__prunes_epochs(&f->crew->study->rules.prune))
+            continue;
         const spt__curve own = {.steps = f->steps, .values = f->values, .n = f->decided};
         f->verdict = spt__prune(&f->crew->study->rules.prune, &own, t->peers, t->n_peers);
         if (!f->verdict.prune) continue;
@@ -57,13 +57,15 @@ static void decide(spt__flight *f)
     }
 }
 
-static void settle(spt__flight *f, int32_t place, int32_t status, const spt__err *e)
+static void settle(spt__flight *f, int32_t place, int32_t status, const spt__fold_end *end,
+                   const spt__err *e)
 {
     spt__crew *c = f->crew;
     f->running--;
     c->running--;
     c->bytes -= f->pattern.bytes;
     f->ended[place] = true;
+    f->ends[place] = *end;
     if (status < 0 && place < f->failed) {
         f->failed = place;
         f->err = *e;
@@ -77,16 +79,18 @@ static void settle(spt__flight *f, int32_t place, int32_t status, const spt__err
 
 /* ---- threads ------------------------------------------------------------------------------- */
 
-static int32_t run_fold(spt__flight *f, int32_t place, spt__err *e)
+static int32_t run_fold(spt__flight *f, int32_t place, spt__fold_end *end, spt__err *e)
 {
     e->status = SPT_OK;
     e->text[0] = '\0';
-    return spt__flight_fold(f, place, e);
+    *end = (spt__fold_end){.done = false};
+    return spt__flight_fold(f, place, end, e);
 }
 
 static void work(void *arg)
 {
     spt__crew *c = arg;
+    spt__fold_end end;
     spt__err e;
     int32_t place;
     spt__mutex_lock(c->lock);
@@ -97,9 +101,9 @@ static void work(void *arg)
             continue;
         }
         spt__mutex_unlock(c->lock);
-        const int32_t status = run_fold(f, place, &e);
+        const int32_t status = run_fold(f, place, &end, &e);
         spt__mutex_lock(c->lock);
-        settle(f, place, status, &e);
+        settle(f, place, status, &end, &e);
     }
     spt__mutex_unlock(c->lock);
 }
@@ -210,6 +214,7 @@ int32_t spt__flight_begin(spt__crew *c, spt_trial *trial)
     f->crew = c;
     f->trial = trial;
     f->failed = f->pruned = c->cv->k;
+    f->lowest = INFINITY;
     f->started = spt__now();
     f->predicted = spt__calloc(ctx, (size_t)c->cv->n, sizeof *f->predicted);
     f->ends = spt__calloc(ctx, k, sizeof *f->ends);
@@ -301,6 +306,7 @@ static void listen(spt__flight *f, int32_t place)
 /* On one thread the fold is run here. */
 static void run_here(spt__flight *f, int32_t place)
 {
+    spt__fold_end end;
     spt__err e;
     if (atomic_load(&f->give_up)) return;
     f->next = place + 1;
@@ -308,9 +314,9 @@ static void run_here(spt__flight *f, int32_t place)
     f->crew->running++;
     f->crew->bytes += f->pattern.bytes;
     if (place == 0) f->trial->began = spt__now();
-    const int32_t status = run_fold(f, place, &e);
+    const int32_t status = run_fold(f, place, &end, &e);
     spt__mutex_lock(f->crew->lock);
-    settle(f, place, status, &e);
+    settle(f, place, status, &end, &e);
     spt__mutex_unlock(f->crew->lock);
 }
 
@@ -338,7 +344,9 @@ static int32_t finish(spt__flight *f, double *loss)
             return f->err.status;
         }
         if (pruned) return spt__flight_keep_part(f, &f->verdict, loss);
-        if (!f->ends[place].done) return atomic_load(&f->overdue) ? SPT_STOP_TIME : SPT_STOP_HOST;
+        if (f->ends[place].done) continue;
+        if (f->rung_verdict.prune) return spt__flight_keep_part(f, &f->rung_verdict, loss);
+        return atomic_load(&f->overdue) ? SPT_STOP_TIME : SPT_STOP_HOST;
     }
     return spt__flight_keep(f, loss);
 }

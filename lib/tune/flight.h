@@ -29,13 +29,16 @@ struct spt__flight {
     spt_trial *trial;
     spt__flight *next_flight;
     spt__cv_pattern pattern;
-    double *predicted;   /* n, of the fold in which a row is scored */
-    spt__fold_end *ends; /* k, each written by its fold's thread */
-    double started;      /* spt__now() */
+    double *predicted; /* n, of the fold in which a row is scored */
+    double started;    /* spt__now() */
     /* The caller's thread alone: */
     int32_t told;    /* folds whose end the host knows */
     double told_sum; /* of their RMSE */
     int32_t said;    /* SPT_STOP_HOST or SPT_PRUNED by the host, or a failure */
+    /* The thread of the first place, then the caller's: lowest watched loss at the rungs. */
+    double lowest, rungs[SPT__RUNGS];
+    int32_t n_rungs;
+    spt__verdict rung_verdict;
     /* Any thread: */
     atomic_int give_up; /* no fold need go on */
     atomic_int overdue; /* because the time that a trial may take is used up */
@@ -48,6 +51,7 @@ struct spt__flight {
     spt__err err;                   /* of `failed`, or of the beginning */
     int32_t begun;                  /* status of the beginning */
     bool *ended;                    /* k */
+    spt__fold_end *ends;            /* k */
     spt__fold_post **first, **last; /* k queues */
     int64_t *steps;                 /* k: folds in the order of places, for the pruner */
     double *values;                 /* k: their RMSE */
@@ -67,8 +71,8 @@ struct spt__crew {
     bool closing;
 };
 
-/* Run the fold at a place; posts, writes ends[place]. Any thread. */
-int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__err *e);
+/* Run the fold at a place; posts. *end is set only if it is done. Any thread. */
+int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__fold_end *end, spt__err *e);
 /* Copies; hands out at once when there are no threads. */
 int32_t spt__flight_post(spt__flight *f, int32_t place, const spt__fold_post *post);
 /* On the caller's thread: what a post says goes to the host. What the host says is in f->said, and
@@ -77,6 +81,12 @@ void spt__flight_tell(spt__flight *f, int32_t place, const spt__fold_post *post)
 
 /* What is kept of a trial all of whose folds are done; its loss. */
 int32_t spt__flight_keep(spt__flight *f, double *loss);
+/* Do epochs tell? Then the folds that follow have no say. */
+static inline bool spt__prunes_epochs(const spt__prune_rule *rule)
+{
+    return rule->lowest && (rule->kind == SPT__PRUNE_MEDIAN || rule->kind == SPT__PRUNE_HALVING);
+}
+
 /* What is kept of one that is given up after the folds told so far. `verdict` NULL: by the host. */
 int32_t spt__flight_keep_part(spt__flight *f, const spt__verdict *verdict, double *loss);
 

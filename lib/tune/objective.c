@@ -17,6 +17,20 @@ typedef struct epoch_arg {
 
 /* ---- on the thread of a fold ---- */
 
+/* At a rung: is it clear by now? Values are kept whatever the rule, for trials to come. */
+static void look_at_rung(spt__flight *f, const spt_epoch *epoch)
+{
+    spt__prune_rule rule = f->crew->study->rules.prune;
+    if (epoch->watched < f->lowest) f->lowest = epoch->watched;
+    if (f->n_rungs == SPT__RUNGS || epoch->epoch != spt__rung_epochs[f->n_rungs]) return;
+    f->rungs[f->n_rungs++] = f->lowest;
+    if (!spt__prunes_epochs(&rule) || f->trial->rung_peers == NULL || f->trial->repeats) return;
+    rule.every = true;
+    const spt__curve own = {.steps = spt__rung_epochs, .values = f->rungs, .n = f->n_rungs};
+    f->rung_verdict = spt__prune(&rule, &own, f->trial->rung_peers, f->trial->n_peers);
+    if (f->rung_verdict.prune) atomic_store(&f->give_up, 1);
+}
+
 static int32_t on_epoch(const spt_epoch *epoch, void *user)
 {
     epoch_arg *a = user;
@@ -27,6 +41,7 @@ static int32_t on_epoch(const spt_epoch *epoch, void *user)
         atomic_store(&f->give_up, 1);
         return SPT_STOP_HOST;
     }
+    if (a->place == 0) look_at_rung(f, epoch);
     const double now = spt__now();
     if (f->crew->study->events != NULL) {
         const spt__fold_post p = {.kind = SPT__POST_EPOCH, .epoch = *epoch};
@@ -36,7 +51,7 @@ static int32_t on_epoch(const spt_epoch *epoch, void *user)
         a->last_alive = now;
         SPT__TRY(spt__flight_post(f, a->place, &p));
     }
-    return SPT_OK;
+    return a->place == 0 && f->rung_verdict.prune ? SPT_STOP_HOST : SPT_OK;
 }
 
 /* Predict the scored rows and put them where they belong. */
@@ -72,7 +87,7 @@ static int32_t score(spt__flight *f, const spt__fit_result *result, const int64_
     return status;
 }
 
-int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__err *e)
+int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__fold_end *out, spt__err *e)
 {
     spt_cv *cv = f->crew->cv;
     const int32_t fold = cv->order[place];
@@ -99,7 +114,7 @@ int32_t spt__flight_fold(spt__flight *f, int32_t place, spt__err *e)
         if (status < 0)
             spt__nomem(e);
         else
-            f->ends[place] = end;
+            *out = end;
     }
     spt__fit_release(&result);
     spt__free(cv->ctx, rows);

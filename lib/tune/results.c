@@ -63,7 +63,24 @@ static int32_t keep_epochs(spt__flight *f, int32_t n)
                          ? spt__nomem(&cv->ctx->err)
                          : spt_trial_set_text(f->trial, "fold_epochs", b.size > 0 ? b.data : "");
     spt__buf_free(&b);
+    if (n == 0 && f->n_rungs > 0) epochs = spt__rung_epochs[f->n_rungs - 1];
     if (status >= 0) status = spt_trial_set_number(f->trial, "epochs", (double)epochs);
+    return status;
+}
+
+/* The lowest watched loss of the first fold after 8, 24, 72, ... epochs, for pruners. */
+static int32_t keep_rungs(spt__flight *f)
+{
+    spt__buf b;
+    spt__buf_init(&b, f->crew->ctx);
+    for (int32_t i = 0; i < f->n_rungs; i++) {
+        if (i > 0) spt__buf_puts(&b, " ");
+        spt__buf_double(&b, f->rungs[i]);
+    }
+    spt__buf_puts(&b, "");
+    const int32_t status =
+        b.failed ? spt__nomem(&f->crew->ctx->err) : spt_trial_set_text(f->trial, "rungs", b.data);
+    spt__buf_free(&b);
     return status;
 }
 
@@ -81,6 +98,7 @@ static int32_t keep_folds(spt__flight *f, int32_t n)
         if (n > 1) SPT__TRY(spt_trial_set_number(f->trial, keys[i].sd, sd));
     }
     SPT__TRY(keep_epochs(f, n));
+    SPT__TRY(keep_rungs(f));
     SPT__TRY(
         spt_trial_set_number(f->trial, "weights", (double)spt_network_weights(f->pattern.network)));
     SPT__TRY(spt_trial_set_number(f->trial, "seconds", spt__now() - f->trial->began));
@@ -135,6 +153,9 @@ int32_t spt__flight_keep_part(spt__flight *f, const spt__verdict *verdict, doubl
     if (verdict == NULL)
         spt__format(reason, sizeof reason, "the host gave it up after %d of %d folds", (int)f->told,
                     (int)k);
+    else if (f->rung_verdict.prune)
+        spt__prune_words(&f->crew->study->rules.prune, verdict, spt__rung_epochs[f->n_rungs - 1],
+                         -1, reason, sizeof reason);
     else
         spt__prune_words(&f->crew->study->rules.prune, verdict, f->told, k, reason, sizeof reason);
     SPT__TRY(spt_trial_set_text(f->trial, "reason", reason));

@@ -5,13 +5,15 @@
 
 #include <float.h>
 
+const int64_t spt__rung_epochs[SPT__RUNGS] = {8, 24, 72, 216, 648, 1944, 5832, 17496};
+
 static const spt__knob knobs[] = {
     {"trial_seconds", SPT_OPTION_NUMBER, 0, 1e9, 0, NULL, NULL,
      "a trial that takes longer fails, reason timeout; 0: no limit"},
     {"prune", SPT_OPTION_CHOICE, 0, 0, 0, "none|wilcoxon|racing|median|halving", "none",
      "give up trials whose first steps tell that they will not matter"},
     {"prune_steps", SPT_OPTION_CHOICE, 0, 0, 0, "folds|epochs", "folds",
-     "median, halving: of the steps so far the mean counts, or the lowest"},
+     "median, halving: folds, whose mean counts, or epochs, whose lowest counts"},
     {"prune_startup", SPT_OPTION_INTEGER, 1, 1e6, 5, NULL, NULL,
      "so many trials are complete before any is given up"},
     {"prune_after", SPT_OPTION_INTEGER, 1, 1e6, 1, NULL, NULL,
@@ -65,7 +67,9 @@ void spt__prune_words(const spt__prune_rule *rule, const spt__verdict *verdict, 
 {
     static const char *const names[] = {"none", "wilcoxon", "racing", "median", "halving"};
     char of[64];
-    if (all > 0)
+    if (all < 0)
+        spt__format(of, sizeof of, "%lld epochs of the first fold", (long long)steps);
+    else if (all > 0)
         spt__format(of, sizeof of, "%lld of %lld folds", (long long)steps, (long long)all);
     else
         spt__format(of, sizeof of, "%lld steps", (long long)steps);

@@ -338,6 +338,19 @@ int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, i
     return status;
 }
 
+/* "0.9 0.8": values at the rungs of another trial. */
+static int64_t read_rungs(const char *text, double *values)
+{
+    int64_t n = 0;
+    while (text != NULL && *text != '\0' && n < SPT__RUNGS) {
+        const size_t length = strcspn(text, " ");
+        if (!spt__parse_double(text, length, '.', &values[n])) break;
+        n++;
+        text += length + strspn(text + length, " ");
+    }
+    return n;
+}
+
 /* Remember the trials that a pruner may look at: those that the sampler saw. */
 static int32_t remember_peers(spt_study *s, spt_trial *t, const spt__entry *entries, int64_t n)
 {
@@ -345,15 +358,29 @@ static int32_t remember_peers(spt_study *s, spt_trial *t, const spt__entry *entr
     SPT__TRY(spt__history_snapshot(s->history, &t->seen));
     t->peers = spt__alloc(s->ctx, (size_t)n, sizeof *t->peers);
     if (t->peers == NULL) return spt__nomem(&s->ctx->err);
+    if (s->rules.prune.lowest) {
+        t->rung_peers = spt__alloc(s->ctx, (size_t)n, sizeof *t->rung_peers);
+        t->rung_values = spt__alloc(s->ctx, (size_t)n * SPT__RUNGS, sizeof *t->rung_values);
+        if (t->rung_peers == NULL || t->rung_values == NULL) return spt__nomem(&s->ctx->err);
+    }
     for (int64_t i = 0; i < n; i++) {
         const spt__row *row = entries[i].row;
         const bool complete = row->state == SPT_TRIAL_COMPLETE && isfinite(row->value);
         if (!entries[i].finished || (!complete && row->state != SPT_TRIAL_PRUNED)) continue;
-        t->peers[t->n_peers++] = (spt__curve){.steps = row->steps,
-                                              .values = row->step_values,
-                                              .n = row->n_steps,
-                                              .complete = complete,
-                                              .value = row->value};
+        spt__curve *peer = &t->peers[t->n_peers];
+        *peer = (spt__curve){.steps = row->steps,
+                             .values = row->step_values,
+                             .n = row->n_steps,
+                             .complete = complete,
+                             .value = row->value};
+        if (t->rung_peers != NULL) {
+            double *values = t->rung_values + t->n_peers * SPT__RUNGS;
+            t->rung_peers[t->n_peers] = *peer;
+            t->rung_peers[t->n_peers].steps = spt__rung_epochs;
+            t->rung_peers[t->n_peers].values = values;
+            t->rung_peers[t->n_peers].n = read_rungs(spt__row_attribute(row, "rungs"), values);
+        }
+        t->n_peers++;
     }
     return SPT_OK;
 }

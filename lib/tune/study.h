@@ -61,6 +61,10 @@ typedef struct spt__note_block {
     int64_t size;
 } spt__note_block;
 
+/* Epochs of the first fold at which a pruner looks: 8, 24, 72, ... */
+enum { SPT__RUNGS = 8 };
+extern const int64_t spt__rung_epochs[SPT__RUNGS];
+
 /* What the sampler sees: one entry per trial. */
 typedef struct spt__entry {
     const spt__row *row;
@@ -89,6 +93,10 @@ struct spt_trial {
     spt_history *seen; /* keeps the peers' numbers alive */
     spt__curve *peers;
     int64_t n_peers;
+    /* The same for a cross-validation whose steps are epochs: values at the rungs of its first
+     * fold. */
+    spt__curve *rung_peers;
+    double *rung_values; /* SPT__RUNGS for each */
     spt_trial *next_live;
     bool repeats; /* another trial's configuration, for its mean: nobody gives it up */
     bool told;
@@ -135,7 +143,7 @@ bool spt__sight_unusual(const spt__entry *entries, int64_t n, int64_t sequence);
 int32_t spt__sight_print(spt_ctx *ctx, const spt__entry *entries, int64_t n, spt__buf *saw,
                          spt__buf *pending);
 
-/* "racing: 2 of 5 folds, p = 0.03" */
+/* "racing: p = 0.03 after 2 of 5 folds"; all 0: steps of a host's own; below: epochs. */
 void spt__prune_words(const spt__prune_rule *rule, const spt__verdict *verdict, int64_t steps,
                       int64_t all, char *out, size_t size);
 

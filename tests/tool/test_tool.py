@@ -224,6 +224,55 @@ def importance():
     mistake("an unknown prior", "--prior.*auto", "importance", study, "--prior", "posterior")
 
 
+def trials(file):
+    return json.loads(run("trials", file, "--json").stdout)["trials"]
+
+
+def searching():
+    """What can be said of the search itself: pruning, trials in flight, what is tried first, when it ends."""
+    args = [TECATOR, "--target", "fat", "--unit", "absorbance", "--folds", "5", "--set", "epochs=3", "--space", "tiny.xml", "--quiet"]
+    rule = ["--prune", "racing", "--set", "prune_startup=2", "--set", "prune_level=0.3", "--sampler", "random"]
+    p = done("tune --prune", "tune", *args, *rule, "--trials", 12, "--study", "prune.db", out=r"12 trials \(\d+ pruned\); best is")
+    t = trials("prune.db")
+    pruned = [x for x in t if x["state"] == "pruned"]
+    check("pruned trials keep what they have", pruned and all(1 <= len(x["folds"]) < 5 and x["attributes"]["reason"].startswith("racing: p = ")
+          and len(str(x["attributes"]["fold_epochs"]).split()) == len(x["folds"]) and abs(x["value"] - sum(x["folds"]) / len(x["folds"])) < 1e-12
+          for x in pruned), str(pruned[:1]))
+    done("trials shows why", "trials", "prune.db", out=r"pruned .*racing: p = 0\.\d+ after \d of 5 folds")
+    done("fit knows no pruning, and takes no offence", "fit", TECATOR, "--study", "prune.db", "--quiet", out="RMSE")
+    for threads in (1, 3):
+        done(f"tune --in-flight, {threads} threads", "tune", *args, *rule, "--trials", 9, "--in-flight", 3, "--threads", threads, "--study", f"f{threads}.db")
+    check("trials in flight do not depend on threads", [(x["value"], x["config"], x["state"]) for x in trials("f1.db")] ==
+          [(x["value"], x["config"], x["state"]) for x in trials("f3.db")])
+    done("tune --no-wait", "tune", *args, "--trials", 6, "--in-flight", 3, "--no-wait", "--study", "w1.db", out="6 trials")
+    check("what was seen is on record", all("saw" in x["attributes"] for x in trials("w1.db")[1:3]))
+    done("tune --enqueue", "tune", *args, "--trials", 3, "--enqueue", "fc_1_units=7,conv_blocks=0", "--enqueue", "best.xml", "--study", "queue.db")
+    t = trials("queue.db")
+    check("what was enqueued comes first", len(t) == 3 and t[0]["config"]["fc_1_units"] == 7 and t[0]["config"]["conv_blocks"] == 0 and
+          t[1]["config"] == json.loads(run("best", "söil 1.db", "--json").stdout)["config"], str(t[:2]))
+    done("and only once", "tune", *args, "--trials", 3, "--enqueue", "conv_blocks=0,fc_1_units=7", "--study", "queue.db")
+    check("three trials", len(trials("queue.db")) == 3)
+    done("tune --warm-start", "tune", *args, "--trials", 2, "--warm-start", "prune.db:1", "--study", "warm.db")
+    check("the best of the other study comes first", trials("warm.db")[0]["config"] == json.loads(run("best", "prune.db", "--json").stdout)["config"])
+    p = done("tune --stop-at", "tune", *args, "--trials", 500, "--stop-at", 1000, "--json")
+    check("one trial is enough", json.loads(p.stdout)["finished"] == 1 and json.loads(p.stdout)["ended"] == "SPT_STOP_TARGET")
+    p = done("tune --patience-trials", "tune", *args, "--trials", 500, "--patience-trials", 4, "--json")
+    check("it ends without improvement", json.loads(p.stdout)["ended"] == "SPT_STOP_PLATEAU" and json.loads(p.stdout)["finished"] < 500)
+    done("tune --trial-time", "tune", *args[:-5], "--set", "epochs=100000", "--set", "patience=0", "--space", "tiny.xml", "--quiet", "--trials", 1,
+         "--trial-time", 0.05, "--study", "slow.db", out="1 trials, none complete")
+    check("a timeout is a reason", trials("slow.db")[0]["attributes"]["reason"] == "timeout: a trial may take 0.05 s")
+    done("tune --duplicates", "tune", *args, "--trials", 20, "--duplicates", "never", "--confirm", 0, "--study", "dup.db")
+    configs = [json.dumps(x["config"]) for x in trials("dup.db")]
+    check("no configuration twice", len(set(configs)) == len(configs) == 20)
+    mistake("unknown pruner", "racing", "tune", *args, "--prune", "rasing")
+    mistake("--no-wait alone", "--in-flight", "tune", *args, "--no-wait")
+    mistake("enqueue: unknown name", "fc_1_unit.*fc_1_units", "tune", *args, "--enqueue", "fc_1_unit=3", "--study", "no.db")
+    mistake("enqueue: out of bounds", "fc_1_units.*99", "tune", *args, "--enqueue", "fc_1_units=99", "--study", "no.db")
+    mistake("enqueue: no value", "NAME=VALUE", "tune", *args, "--enqueue", "fc_1_units=3,x", "--study", "no.db")
+    mistake("enqueue: no such file", "none.xml", "tune", *args, "--enqueue", "none.xml", "--study", "no.db")
+    mistake("warm start: no such study", "none.db", "tune", *args, "--warm-start", "none.db:3", "--study", "no.db")
+
+
 def recipe():
     """After crop and decimation prediction needs no option; another axis is resampled only if asked."""
     done("tune with a recipe", *tune(TECATOR, "--trials", 2, "--crop", "860:1030", "--decimate", 2, "--study", "r.db", "--model", "r.xml"))
@@ -424,6 +473,7 @@ try:
     looking()
     main_job()
     trying_again()
+    searching()
     recipe()
     one_bad_spectrum()
     weights_and_logarithms()

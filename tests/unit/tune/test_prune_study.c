@@ -237,8 +237,12 @@ static void run_cv(int threads, const char *pruner, int events, outcome *out)
     spt_ctx *ctx = new_ctx(threads);
     spt_dataset *ds = new_dataset(ctx, SAMPLES, 3);
     spt_space *space = new_space(ctx);
-    spt_options *sampler = new_sampler(ctx, "random", 3), *o = rules(ctx, pruner, 2);
-    spt_cv *cv = new_cv(ctx, ds, "folds=6");
+    char rule[20];
+    const bool epochs = strchr(pruner, ' ') != NULL;
+    snprintf(rule, sizeof rule, "%.*s", (int)strcspn(pruner, " "), pruner);
+    spt_options *sampler = new_sampler(ctx, "random", 3), *o = rules(ctx, rule, 2);
+    if (epochs) OK(ctx, spt_options_set_text(o, "prune_steps", "epochs"));
+    spt_cv *cv = new_cv(ctx, ds, epochs ? "folds=6 epochs=12" : "folds=6");
     spt_store *store = NULL;
     spt_study *study = NULL;
     spt_history *h = NULL;
@@ -276,6 +280,30 @@ static void run_cv(int threads, const char *pruner, int events, outcome *out)
     spt_dataset_free(ds);
     spt_ctx_free(ctx);
 }
+
+/* Steps that are epochs: trials end within their first fold. */
+START_TEST(epochs)
+{
+    static outcome one, other;
+    run_cv(1, _i == 0 ? "median epochs" : "halving epochs", 1, &one);
+    ck_assert_int_gt(one.pruned, 3);
+    for (int i = 0; i < TRIALS; i++)
+        if (one.steps[i] == 0) {
+            ck_assert(isnan(one.values[i]));
+            ck_assert_ptr_nonnull(strstr(one.reasons[i], "8 epochs of the first fold"));
+            ck_assert_str_eq(one.epochs[i], "");
+            one.values[i] = 0;
+        } else {
+            ck_assert_int_eq(one.steps[i], 6);
+        }
+    for (int threads = 2; threads <= 7; threads += 5) {
+        run_cv(threads, _i == 0 ? "median epochs" : "halving epochs", threads == 2, &other);
+        for (int i = 0; i < TRIALS; i++)
+            if (other.steps[i] == 0) other.values[i] = 0;
+        ck_assert(memcmp(&one, &other, sizeof one) == 0);
+    }
+}
+END_TEST
 
 START_TEST(threads_change_nothing)
 {
@@ -366,4 +394,5 @@ SUITE_MAIN("tune prune", tcase_add_loop_test(tcase, the_run_loop, 0, PRUNERS);
            tcase_add_loop_test(tcase, nothing_to_compare_with, 0, PRUNERS);
            tcase_add_loop_test(tcase, later_ends_have_no_say, 0, PRUNERS);
            tcase_add_loop_test(tcase, threads_change_nothing, 0, PRUNERS);
+           tcase_add_loop_test(tcase, epochs, 0, 2);
            tcase_add_loop_test(tcase, every_allocation, 0, PRUNERS);)
