@@ -92,6 +92,8 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
                        bool good, spt__err *e);
 void spt__side_free(spt__side *s);
 
+/* The record has followed a view: forget what is known of rows that it has replaced. */
+void spt__side_forget(spt__side *s);
 /* Fit to the rows of `ranked` (best first; bad side: in any order, ranks do not count). code[row]
  * is `mine` for these rows. losses: per row, for EI weights; threshold: the best loss of the bad
  * side. */

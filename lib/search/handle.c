@@ -52,8 +52,7 @@ void spt_sampler_free(spt_sampler *sampler)
     spt__sampler_free(sampler);
 }
 
-/* ---- telling
- * ------------------------------------------------------------------------------------------ */
+/* ---- telling ----------------------------------------------------------------------------- */
 
 /* Grow one array to `capacity`; false leaves it as it was. */
 static bool grow(spt_ctx *ctx, void *array, int64_t capacity, size_t size)
@@ -169,8 +168,7 @@ int32_t spt_sampler_tell(spt_sampler *s, int64_t sequence, const spt_config *con
     return SPT_OK;
 }
 
-/* ---- asking
- * --------------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 int32_t spt_sampler_propose(spt_sampler *s, int64_t sequence, spt_config **out)
 {

@@ -13,7 +13,7 @@ enum {
     STRIDE = 8          /* factors multiplied before a logarithm is taken: no overflow */
 };
 
-/* ---- one kernel ------------------------------------------------------------------------------ */
+/* ---- one kernel -------------------------------------------------------------------------- */
 
 static bool by_density(const spt__side *s, const spt__domain *d)
 {
@@ -76,7 +76,7 @@ static double prior_kernel(const spt__side *s, const look *k)
     return kernel(k, (d->lo + d->hi) / 2, sigma, peak);
 }
 
-/* ---- tables of kernels ----------------------------------------------------------------------- */
+/* ---- tables of kernels ------------------------------------------------------------------- */
 
 /* The column of the table for the point that is looked at, made anew where means or sigmas have
  * changed; NULL where there is no table (also when memory ran out: it is only a shortcut). */
@@ -118,8 +118,7 @@ static double *kept_column(spt__side *s, int32_t d, const spt__block_rows *of, c
     return column;
 }
 
-/* ---- sums -------------------------------------------------------------------------------------
- */
+/* ---- sums -------------------------------------------------------------------------------- */
 
 /* log sum_i w_i exp(a_i) over n kernels and the prior. */
 static double log_sum(const double *weight, const double *a, int64_t n, double prior_weight,
@@ -148,8 +147,7 @@ static double context_log(const spt__side *s, const spt__block *block, int64_t r
     return sum;
 }
 
-/* ---- the good side: few kernels, all of them looked at ------------------------------------------
- */
+/* ---- the good side: few kernels, all of them looked at ----------------------------------- */
 
 static double log_all(spt__side *s, int32_t b, const spt__point *at)
 {
@@ -209,8 +207,7 @@ static double log_all(spt__side *s, int32_t b, const spt__point *at)
            log_sum(of->weight, above, n, of->weight[n], above[n]);
 }
 
-/* ---- the bad side: many kernels, few of which are near ------------------------------------------
- */
+/* ---- the bad side: many kernels, few of which are near ----------------------------------- */
 
 /* An upper bound of log kernel: exact for densities and categories. A normal tail beyond z holds at
  * most exp(-z^2 / 2) / 2. */
@@ -314,14 +311,16 @@ static double log_near(spt__side *s, int32_t b, const spt__point *at)
     double slack = s->rest[b];
     for (int32_t m = 0; m < block->n; m++)
         if (!isnan(at->value[block->members[m]])) slack += gain(s, block->members[m]);
-    for (int32_t m = 0; m < block->n; m++) {
-        const int32_t d = block->members[m];
-        if (isnan(at->value[d])) continue;
-        const look k = look_at(s, d, of, at->value[d], at->position[d]);
-        slack -= gain(s, d);
-        w.prior += s->prior[d];
-        step(&w, &k, w.prior - slack - of->odds - NEGLIGIBLE);
-    }
+    /* What tells most comes first. */
+    for (int kind = SPT__DOMAIN_CONTINUOUS; kind <= SPT__DOMAIN_CATEGORY; kind++)
+        for (int32_t m = 0; m < block->n; m++) {
+            const int32_t d = block->members[m];
+            if (isnan(at->value[d]) || (int)s->record->domains[d].kind != kind) continue;
+            const look k = look_at(s, d, of, at->value[d], at->position[d]);
+            slack -= gain(s, d);
+            w.prior += s->prior[d];
+            step(&w, &k, w.prior - slack - of->odds - NEGLIGIBLE);
+        }
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
         if (isnan(at->value[d])) continue;
@@ -344,8 +343,7 @@ double spt__side_log(spt__side *s, int32_t b, const spt__point *at)
     return s->good ? log_all(s, b, at) : log_near(s, b, at);
 }
 
-/* ---- draws -------------------------------------------------------------------------------------
- */
+/* ---- draws ------------------------------------------------------------------------------- */
 
 /* A kernel by weight: the first whose running sum exceeds a uniform draw; n is the prior. */
 static int64_t pick(const double *weight, int64_t n, double total, spt__rng *rng)

@@ -53,18 +53,25 @@ void spt__side_free(spt__side *s)
     *s = (spt__side){0};
 }
 
-/* Room for the record's rows; what is known of rows that the record has replaced is forgotten. */
+void spt__side_forget(spt__side *s)
+{
+    const spt__record *r = s->record;
+    if (s->capacity != r->capacity) {
+        free_columns(s);
+        return;
+    }
+    for (int32_t d = 0; d < r->p; d++)
+        for (int64_t i = r->kept; i < r->n; i++)
+            s->sigma[d * s->capacity + i] = NAN;
+}
+
+/* Room for the record's rows. */
 static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
 {
     const spt__record *r = s->record;
     spt_ctx *ctx = r->ctx;
     const size_t rows = (size_t)r->capacity + 1, p = (size_t)r->p;
-    if (s->capacity == r->capacity && s->context_columns >= context_columns) {
-        for (int32_t d = 0; d < r->p; d++)
-            for (int64_t i = r->kept; i < r->n; i++)
-                s->sigma[d * s->capacity + i] = NAN;
-        return SPT_OK;
-    }
+    if (s->capacity == r->capacity && s->context_columns >= context_columns) return SPT_OK;
     free_columns(s);
     s->sigma = spt__alloc(ctx, rows * p, sizeof *s->sigma);
     s->peak = spt__alloc(ctx, rows * p, sizeof *s->peak);
@@ -82,7 +89,7 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     return SPT_OK;
 }
 
-/* ---- bandwidths ----------------------------------------------------------------------------- */
+/* ---- bandwidths -------------------------------------------------------------------------- */
 
 /* The larger distance to a neighbour, of ascending means. The prior's mean is a neighbour, too, if
  * the rule says so, and stands before equals; the interval's ends are if it says so or there is no
@@ -153,7 +160,7 @@ static void fit_parameter(spt__side *s, int32_t d, const spt__side_rows *rows)
     s->top[d] = top;
 }
 
-/* ---- weights -------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 /* Weight of the observation of age rank `i` (0 the oldest) of `n`. */
 static double age_weight(int64_t i, int64_t n, int64_t full)
@@ -240,7 +247,7 @@ static void set_norm(spt__side *s, int32_t b)
     of->log_norm = log(mass / of->total);
 }
 
-/* ---- rows of blocks -------------------------------------------------------------------------- */
+/* ---- rows of blocks ---------------------------------------------------------------------- */
 
 static bool has_block(const spt__record *r, const spt__block *block, int structure, int64_t row)
 {
