@@ -6,9 +6,12 @@
 /* Kernels that together cannot add more than this share to a sum, as a logarithm, are left out: a
  * part in 10^15 for each. */
 static const double NEGLIGIBLE = 36;
+static const double LOG_SQRT_2PI = 0.91893853320467274178;
+static const double LOG_PRIOR_INSIDE = -0.95991603740083895; /* log(Phi(1/2) - Phi(-1/2)) */
+/* -log(Phi(1) - Phi(0)): no kernel within bounds has less of its mass there. */
+static const double MOST_INSIDE = 1.0748623268620714;
 
 enum {
-    KEPT_POINTS = 256,  /* longer grids have no table */
     KEPT_CELLS = 65536, /* of a table */
     STRIDE = 8          /* factors multiplied before a logarithm is taken: no overflow */
 };
@@ -28,25 +31,38 @@ typedef struct look {
     double from, to;                   /* its cell */
     double hit, miss; /* categories: probability of the observed one, and of another */
     bool density;
+    int32_t place; /* on a short grid, or -1 */
 } look;
 
-static look look_at(const spt__side *s, int32_t d, const spt__block_rows *of, double value,
-                    double position)
+static look look_at(const spt__side *s, int32_t d, const spt__block_rows *of)
 {
     const spt__domain *domain = &s->record->domains[d];
     look k = {.domain = domain,
               .mean = s->record->position + d * s->record->capacity,
               .sigma = s->sigma + d * s->capacity,
               .peak = s->peak + d * s->capacity,
-              .at = position};
+              .density = by_density(s, domain)};
     if (domain->kind == SPT__DOMAIN_CATEGORY) {
         const double extra = s->rule->counts ? 0 : s->rule->prior_weight / ((double)of->n + 1);
         const double sum = 1 + (double)domain->points * extra;
         k.hit = (1 + extra) / sum;
         k.miss = extra / sum;
+    }
+    return k;
+}
+
+static look look_there(const spt__side *s, int32_t d, const spt__block_rows *of,
+                       const spt__point *at)
+{
+    look k = look_at(s, d, of);
+    k.at = at->position[d];
+    k.place = at->place[d];
+    if (k.domain->kind != SPT__DOMAIN_GRID || k.density) return k;
+    if (k.place >= 0) {
+        k.from = s->cells[d][k.place];
+        k.to = s->cells[d][k.place + 1];
     } else {
-        k.density = by_density(s, domain);
-        if (!k.density) spt__domain_cell(domain, value, &k.from, &k.to);
+        spt__domain_cell(k.domain, at->value[d], &k.from, &k.to);
     }
     return k;
 }
@@ -66,14 +82,19 @@ static double row_kernel(const look *k, int32_t row)
     return kernel(k, k->mean[row], k->sigma[row], k->peak[row]);
 }
 
-static double prior_kernel(const spt__side *s, const look *k)
+/* Log of the prior's kernel: as wide as the interval, in its middle. */
+static double prior_log(const spt__side *s, int32_t d, const look *k)
 {
-    const spt__domain *d = k->domain;
-    if (d->kind == SPT__DOMAIN_CATEGORY) return 1.0 / (double)d->points;
-    const double sigma = d->hi - d->lo;
-    double peak = k->density ? -log(sigma) - 0.91893853320467274178 : 0;
-    if (!s->rule->shared) peak -= log(spt__normal_mass(-0.5, 0.5));
-    return kernel(k, (d->lo + d->hi) / 2, sigma, peak);
+    const spt__domain *domain = k->domain;
+    if (domain->kind == SPT__DOMAIN_CATEGORY) return -log((double)domain->points);
+    const double sigma = domain->hi - domain->lo, middle = (domain->lo + domain->hi) / 2;
+    const double inside = s->rule->shared ? 0 : LOG_PRIOR_INSIDE;
+    if (k->density) {
+        const double z = (k->at - middle) / sigma;
+        return -0.5 * z * z - log(sigma) - LOG_SQRT_2PI - inside;
+    }
+    if (k->place >= 0) return s->cells[d][domain->points + 1 + k->place] - inside;
+    return log(spt__normal_mass((k->from - middle) / sigma, (k->to - middle) / sigma)) - inside;
 }
 
 /* ---- tables of kernels ------------------------------------------------------------------- */
@@ -84,7 +105,7 @@ static double *kept_column(spt__side *s, int32_t d, const spt__block_rows *of, c
 {
     const spt__domain *domain = k->domain;
     const int64_t n = of->n, points = domain->points;
-    if (k->density || domain->kind != SPT__DOMAIN_GRID || n == 0 || points > KEPT_POINTS ||
+    if (k->density || domain->kind != SPT__DOMAIN_GRID || n == 0 || k->place < 0 ||
         n * points > KEPT_CELLS)
         return NULL;
     spt__kept *kept = &s->kept[d];
@@ -109,9 +130,7 @@ static double *kept_column(spt__side *s, int32_t d, const spt__block_rows *of, c
         for (int64_t i = 2 * n; i < size; i++)
             kept->table[i] = NAN;
     }
-    double *column =
-        kept->table +
-        n * (2 + spt__space_grid_index(domain->parameter, spt__domain_value(domain, k->at)));
+    double *column = kept->table + n * (2 + (int64_t)k->place);
     if (isnan(column[0]))
         for (int64_t i = 0; i < n; i++)
             column[i] = row_kernel(k, of->rows[i]);
@@ -164,14 +183,14 @@ static double log_all(spt__side *s, int32_t b, const spt__point *at)
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
         if (isnan(at->value[d])) continue;
-        const look k = look_at(s, d, of, at->value[d], at->position[d]);
+        const look k = look_there(s, d, of, at);
         const double *column = kept_column(s, d, of, &k);
         if (!column) {
             for (int64_t i = 0; i < n; i++)
                 one[i] = row_kernel(&k, of->rows[i]);
             column = one;
         }
-        const double prior = prior_kernel(s, &k);
+        const double prior = exp(prior_log(s, d, &k));
         double mixed = 0;
         if (s->crossover > 0) {
             mixed = of->weight[n] * prior;
@@ -219,11 +238,15 @@ static double bound(const look *k, double mean, double sigma, double peak)
     return peak - 0.5 * z * z;
 }
 
-/* How much a kernel of this side can gain on the prior's at one parameter, at most. */
-static double gain(const spt__side *s, int32_t d)
+/* How much more than the prior's another kernel can be at one parameter, at most. */
+static double gain(const spt__side *s, int32_t d, const look *k)
 {
-    const bool category = s->record->domains[d].kind == SPT__DOMAIN_CATEGORY;
-    const double top = category ? 0 : s->top[d];
+    double top = 0;
+    if (k->domain->kind != SPT__DOMAIN_CATEGORY) {
+        const double flat = -log(s->least[d]) - LOG_SQRT_2PI;
+        top = k->density ? flat : fmin(0, flat + log(k->to - k->from));
+        if (!s->rule->shared) top += MOST_INSIDE;
+    }
     return fmax(0, top - s->prior[d]);
 }
 
@@ -236,9 +259,10 @@ void spt__side_begin(spt__side *s, const spt__point *at)
         for (int32_t m = 0; m < block->n; m++) {
             const int32_t d = block->members[m];
             if (isnan(at->value[d])) continue;
-            const look k = look_at(s, d, &s->of[b], at->value[d], at->position[d]);
-            s->prior[d] = log(prior_kernel(s, &k));
-            rest += gain(s, d);
+            const look k = look_there(s, d, &s->of[b], at);
+            s->prior[d] = prior_log(s, d, &k);
+            s->gain[d] = gain(s, d, &k);
+            rest += s->gain[d];
         }
     }
 }
@@ -310,21 +334,21 @@ static double log_near(spt__side *s, int32_t b, const spt__point *at)
     if (block->n_context) below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
     double slack = s->rest[b];
     for (int32_t m = 0; m < block->n; m++)
-        if (!isnan(at->value[block->members[m]])) slack += gain(s, block->members[m]);
+        if (!isnan(at->value[block->members[m]])) slack += s->gain[block->members[m]];
     /* What tells most comes first. */
     for (int kind = SPT__DOMAIN_CONTINUOUS; kind <= SPT__DOMAIN_CATEGORY; kind++)
         for (int32_t m = 0; m < block->n; m++) {
             const int32_t d = block->members[m];
             if (isnan(at->value[d]) || (int)s->record->domains[d].kind != kind) continue;
-            const look k = look_at(s, d, of, at->value[d], at->position[d]);
-            slack -= gain(s, d);
+            const look k = look_there(s, d, of, at);
+            slack -= s->gain[d];
             w.prior += s->prior[d];
             step(&w, &k, w.prior - slack - of->odds - NEGLIGIBLE);
         }
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
         if (isnan(at->value[d])) continue;
-        const look k = look_at(s, d, of, at->value[d], at->position[d]);
+        const look k = look_there(s, d, of, at);
         if (k.domain->kind == SPT__DOMAIN_GRID && !k.density) refine(&w, &k);
     }
     if (block->above) {
@@ -405,12 +429,13 @@ void spt__side_draw(spt__side *s, int32_t b, spt__point *at, spt__rng *rngs)
     const int64_t chosen = pick_in_context(s, b, &rngs[s->record->p + b]);
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
-        const look k = look_at(s, d, of, s->record->domains[d].parameter->low, 0);
+        const look k = look_at(s, d, of);
         int64_t i = chosen;
         if (s->crossover > 0 && spt__rng_double(&rngs[d]) < s->crossover)
             i = pick(of->weight, of->n, of->total, &rngs[d]);
-        at->value[d] = k.domain->kind == SPT__DOMAIN_CATEGORY ? draw_category(&k, of, i, &rngs[d])
-                                                              : draw_number(s, &k, of, i, &rngs[d]);
-        at->position[d] = spt__domain_scaled(k.domain, at->value[d]);
+        const double value = k.domain->kind == SPT__DOMAIN_CATEGORY
+                                 ? draw_category(&k, of, i, &rngs[d])
+                                 : draw_number(s, &k, of, i, &rngs[d]);
+        spt__point_set(at, k.domain, d, value);
     }
 }

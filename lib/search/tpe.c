@@ -24,12 +24,14 @@ typedef struct tpe {
     spt__blocks blocks;
     spt__rng *rngs;           /* of parameters and blocks */
     double *value, *position; /* of the candidate that is looked at */
+    int32_t *place;
     bool *common;
     int32_t *starts; /* per parameter: the block that it is the first member of, or -1 */
     uint8_t *code;
     int32_t *ranked;
     int64_t n_code;
     spt__split split;
+    bool whole;  /* it is of all trials */
     bool ready;  /* the model, not the start-up, proposes */
     bool fitted; /* the model of all trials was made for this ask */
     /* The candidates of one batch, best first: a refusal moves on to the next. */
@@ -64,6 +66,7 @@ static void tpe_destroy(spt__sampler *s)
     if (t->record.ctx) spt__record_free(&t->record);
     spt__free(s->ctx, t->rngs);
     spt__free(s->ctx, t->value);
+    spt__free(s->ctx, t->place);
     spt__free(s->ctx, t->common);
     spt__free(s->ctx, t->starts);
     spt__free(s->ctx, t->code);
@@ -102,12 +105,14 @@ static int32_t tpe_init(spt__sampler *s, spt__err *e)
     const bool tree = t->rule.structure == SPT__STRUCTURE_TREE;
     t->rngs = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->rngs);
     t->value = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->value);
+    t->place = spt__alloc(s->ctx, (size_t)p, sizeof *t->place);
     t->common = spt__calloc(s->ctx, (size_t)p, sizeof *t->common);
     t->starts = spt__alloc(s->ctx, (size_t)p, sizeof *t->starts);
     t->candidates = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates * (size_t)p : 1,
                                sizeof *t->candidates);
     t->order = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates : 1, sizeof *t->order);
-    if (!t->rngs || !t->value || !t->common || !t->starts || !t->candidates || !t->order)
+    if (!t->rngs || !t->value || !t->place || !t->common || !t->starts || !t->candidates ||
+        !t->order)
         return spt__nomem(e);
     t->position = t->value + p;
     if (t->rule.structure != SPT__STRUCTURE_COMMON) SPT__TRY(make_blocks(s, e));
@@ -149,6 +154,7 @@ static int32_t split(spt__sampler *s, const spt__view *view, const bool *only, s
 {
     tpe *t = s->memory;
     SPT__TRY(room_for(s, t, view->n, e));
+    t->whole = only == NULL;
     t->split = (spt__split){.code = t->code, .ranked = t->ranked};
     return spt__tpe_split(s->ctx, view, &t->rule, only, &t->split, e);
 }
@@ -229,7 +235,7 @@ static int32_t fit_all(spt__sampler *s, spt__err *e)
 {
     tpe *t = s->memory;
     if (t->fitted) return SPT_OK;
-    SPT__TRY(split(s, t->view, NULL, e));
+    if (!t->whole) SPT__TRY(split(s, t->view, NULL, e));
     SPT__TRY(fit(s, t->view, &t->good, &t->bad, e));
     t->fitted = true;
     return SPT_OK;
@@ -284,7 +290,7 @@ static int32_t draw_tree(spt__sampler *s, int64_t sequence, int64_t batch, spt__
 {
     tpe *t = s->memory;
     const size_t width = (size_t)s->space->n * sizeof *t->value;
-    spt__point at = {t->value, t->position};
+    spt__point at = {t->value, t->position, t->place};
     bool focused = false;
     SPT__TRY(focus(s, sequence, batch, &focused, e));
     if (!focused) SPT__TRY(fit_all(s, e));
@@ -308,7 +314,7 @@ static void draw_block(spt__sampler *s, int32_t b, double *values)
 {
     tpe *t = s->memory;
     const spt__block *block = &t->blocks.items[b];
-    spt__point at = {t->value, t->position};
+    spt__point at = {t->value, t->position, t->place};
     double most = -INFINITY;
     for (int32_t i = 0; i < s->space->n; i++)
         at.value[i] = NAN;
@@ -368,10 +374,9 @@ int32_t spt__tpe_look(spt__sampler *s, const spt__view *view, const double *valu
     SPT__TRY(split(s, view, NULL, e));
     SPT__TRY(follow(t, view, e));
     SPT__TRY(fit(s, view, &t->good, &t->bad, e));
-    spt__point at = {t->value, t->position};
+    spt__point at = {t->value, t->position, t->place};
     for (int32_t i = 0; i < s->space->n; i++) {
-        at.value[i] = values[i];
-        at.position[i] = isnan(values[i]) ? NAN : spt__domain_scaled(&s->domains[i], values[i]);
+        spt__point_set(&at, &s->domains[i], i, values[i]);
     }
     *log_good = 0;
     for (int32_t b = 0; b < t->blocks.n; b++)
