@@ -92,12 +92,16 @@ typedef struct spt__side {
      * block a column of capacity + 1, the prior's at the end. */
     double *context;
     int64_t context_columns;
-    double *prior;   /* p: log of the prior's kernels there */
-    double *gain;    /* p: how much more another kernel's can be, at most */
-    double *rest;    /* per block: the gains of later blocks */
-    double *work;    /* 4 (capacity + 1) */
-    int32_t *active; /* capacity */
-    spt__kept *kept; /* p; good side only */
+    /* Bad side, in columns like these: rows that still matter in a block; places in of[b].rows, or
+     * -1. */
+    int32_t *alive, *slot;
+    int64_t *n_alive; /* per block */
+    double *prior;    /* p: log of the prior's kernels there */
+    double *gain;     /* p: how much more another kernel's can be, at most */
+    double *rest;     /* per block: the gains of later blocks */
+    double *work;     /* 4 (capacity + 1) */
+    int32_t *active;  /* capacity */
+    spt__kept *kept;  /* p; good side only */
 } spt__side;
 
 int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_rule *rule,

@@ -5,7 +5,7 @@
 
 /* Kernels that together cannot add more than this share to a sum, as a logarithm, are left out: a
  * part in 10^15 for each. */
-static const double NEGLIGIBLE = 36;
+static const double NEGLIGIBLE = 30;
 static const double LOG_SQRT_2PI = 0.91893853320467274178;
 static const double LOG_PRIOR_INSIDE = -0.95991603740083895; /* log(Phi(1/2) - Phi(-1/2)) */
 /* -log(Phi(1) - Phi(0)): no kernel within bounds has less of its mass there. */
@@ -28,7 +28,7 @@ typedef struct look {
     const spt__domain *domain;
     const double *mean, *sigma, *peak; /* by row */
     double at;                         /* position */
-    double from, to;                   /* its cell */
+    double from, to;                   /* its cell; densities: both the position */
     double hit, miss; /* categories: probability of the observed one, and of another */
     bool density;
     int32_t place; /* on a short grid, or -1 */
@@ -57,6 +57,7 @@ static look look_there(const spt__side *s, int32_t d, const spt__block_rows *of,
     look k = look_at(s, d, of);
     k.at = at->position[d];
     k.place = at->place[d];
+    k.from = k.to = k.at;
     if (k.domain->kind != SPT__DOMAIN_GRID || k.density) return k;
     if (k.place >= 0) {
         k.from = s->cells[d][k.place];
@@ -230,10 +231,10 @@ static double log_all(spt__side *s, int32_t b, const spt__point *at)
 
 /* An upper bound of log kernel: exact for densities and categories. A normal tail beyond z holds at
  * most exp(-z^2 / 2) / 2. */
-static double bound(const look *k, double mean, double sigma, double peak)
+static inline double bound(double from, double to, double mean, double sigma, double peak)
 {
-    double away = k->at - mean;
-    if (!k->density) away = mean < k->from ? k->from - mean : mean > k->to ? mean - k->to : 0;
+    const double below = from - mean, above = mean - to;
+    const double away = below > 0 ? below : above > 0 ? above : 0;
     const double z = away / sigma;
     return peak - 0.5 * z * z;
 }
@@ -275,20 +276,34 @@ typedef struct walk {
     double prior;
 } walk;
 
+static void step_categories(walk *w, const look *k, double bar)
+{
+    const double hit = log(k->hit), miss = log(k->miss), at = k->at;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        const int32_t row = w->row[i];
+        const double sum = w->log[i] + (k->mean[row] == at ? hit : miss);
+        w->row[kept] = row;
+        w->weight[kept] = w->weight[i];
+        w->log[kept] = sum;
+        kept += sum >= bar;
+    }
+    w->n = kept;
+}
+
 /* Add one parameter and drop what cannot matter any more: what stays below `bar`. */
 static void step(walk *w, const look *k, double bar)
 {
+    if (k->domain->kind == SPT__DOMAIN_CATEGORY) {
+        step_categories(w, k, bar);
+        return;
+    }
+    const double *mean = k->mean, *sigma = k->sigma, *peak = k->peak;
+    const double from = k->from, to = k->to;
     int64_t kept = 0;
-    const double hit = k->domain->kind == SPT__DOMAIN_CATEGORY ? log(k->hit) : 0;
-    const double miss = k->domain->kind == SPT__DOMAIN_CATEGORY ? log(k->miss) : 0;
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
-        const double mean = k->mean[row];
-        double sum = w->log[i];
-        if (k->domain->kind == SPT__DOMAIN_CATEGORY)
-            sum += mean == k->at ? hit : miss;
-        else
-            sum += bound(k, mean, k->sigma[row], k->peak[row]);
+        const double sum = w->log[i] + bound(from, to, mean[row], sigma[row], peak[row]);
         w->row[kept] = row;
         w->weight[kept] = w->weight[i];
         w->log[kept] = sum;
@@ -304,61 +319,125 @@ static void refine(walk *w, const look *k)
         const int32_t row = w->row[i];
         const double mean = k->mean[row], sigma = k->sigma[row];
         w->log[i] += log(spt__normal_mass((k->from - mean) / sigma, (k->to - mean) / sigma)) -
-                     bound(k, mean, sigma, 0);
+                     bound(k->from, k->to, mean, sigma, 0);
     }
 }
 
-static walk begin_walk(spt__side *s, int32_t b)
+/* The kernels that are left of the block above; those of them that have this block. */
+static void begin_below(spt__side *s, int32_t b, walk *w)
 {
     const spt__block *block = &s->blocks->items[b];
-    const spt__block_rows *of = &s->of[b];
-    walk w = {.row = s->active, .weight = s->work, .log = s->work + s->capacity + 1};
-    w.prior = context_log(s, block, s->capacity);
-    for (int64_t i = 0; i < of->n; i++) {
-        const double log_k = block->n_context ? context_log(s, block, of->rows[i]) : 0;
-        w.row[w.n] = of->rows[i];
-        w.weight[w.n] = of->weight[i];
-        w.log[w.n] = log_k;
-        w.n += log_k > -INFINITY;
+    const int32_t above = block->context[block->n_context - 1];
+    const int32_t *alive = s->alive + above * (s->capacity + 1);
+    const int32_t *slot = s->slot + b * (s->capacity + 1);
+    w->prior = context_log(s, block, s->capacity);
+    for (int64_t i = 0; i < s->n_alive[above]; i++) {
+        const int32_t row = alive[i];
+        if (slot[row] < 0) continue;
+        const double log_k = context_log(s, block, row);
+        w->row[w->n] = row;
+        w->weight[w->n] = s->of[b].weight[slot[row]];
+        w->log[w->n] = log_k;
+        w->n += log_k > -INFINITY;
     }
-    return w;
+}
+
+/* The parameters of a block in the order in which they are looked at: numbers first, as they tell
+ * more of most kernels. The next one that has a value, from *at on; -1 behind the last. */
+static int32_t next_member(const spt__side *s, const spt__block *block, const spt__point *at,
+                           int32_t *next)
+{
+    for (; *next < 2 * block->n; ++*next) {
+        const int32_t d = block->members[*next % block->n];
+        const bool category = s->record->domains[d].kind == SPT__DOMAIN_CATEGORY;
+        if (isnan(at->value[d]) || category != (*next >= block->n)) continue;
+        ++*next;
+        return d;
+    }
+    return -1;
+}
+
+/* All kernels of a block without a context, after its first numbers: a loop over whole columns,
+ * which the compiler can make vector code of. */
+static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *next, double *slack,
+                        walk *w)
+{
+    enum { AT_ONCE = 3 };
+    const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
+    const int64_t n = s->record->n;
+    double *sum = s->work + 2 * (s->capacity + 1);
+    for (int64_t i = 0; i < n; i++)
+        sum[i] = 0;
+    for (int i = 0; i < AT_ONCE; i++) {
+        int32_t after = *next;
+        const int32_t d = next_member(s, block, at, &after);
+        if (d < 0 || s->record->domains[d].kind == SPT__DOMAIN_CATEGORY) break;
+        *next = after;
+        const look k = look_there(s, d, of, at);
+        const double *mean = k.mean, *sigma = k.sigma, *peak = k.peak, from = k.from, to = k.to;
+        for (int64_t r = 0; r < n; r++)
+            sum[r] += bound(from, to, mean[r], sigma[r], peak[r]);
+        *slack -= s->gain[d];
+        w->prior += s->prior[d];
+    }
+    const double bar = w->prior - *slack - of->odds - NEGLIGIBLE;
+    for (int64_t i = 0; i < of->n; i++) {
+        const int32_t row = of->rows[i];
+        w->row[w->n] = row;
+        w->weight[w->n] = of->weight[i];
+        w->log[w->n] = sum[row];
+        w->n += sum[row] >= bar;
+    }
+}
+
+/* What the blocks below need to know. */
+static void keep_context(spt__side *s, int32_t b, const walk *w, double prior_above)
+{
+    const spt__block *block = &s->blocks->items[b];
+    double *context = context_of(s, b);
+    int32_t *alive = s->alive + b * (s->capacity + 1);
+    for (int64_t i = 0; i < s->record->n; i++)
+        context[i] = -INFINITY;
+    for (int64_t i = 0; i < w->n; i++) {
+        const int32_t row = w->row[i];
+        context[row] = w->log[i] - (block->n_context ? context_log(s, block, row) : 0);
+        alive[i] = row;
+    }
+    s->n_alive[b] = w->n;
+    context[s->capacity] = w->prior - prior_above;
 }
 
 static double log_near(spt__side *s, int32_t b, const spt__point *at)
 {
     const spt__block *block = &s->blocks->items[b];
     const spt__block_rows *of = &s->of[b];
-    walk w = begin_walk(s, b);
-    const double prior_weight = of->weight[of->n], above = w.prior;
-    double below = log(of->total) + of->log_norm;
-    if (block->n_context) below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
-    double slack = s->rest[b];
+    walk w = {.row = s->active, .weight = s->work, .log = s->work + s->capacity + 1};
+    const double prior_weight = of->weight[of->n];
+    double slack = s->rest[b], below = log(of->total) + of->log_norm;
+    int32_t next = 0;
     for (int32_t m = 0; m < block->n; m++)
         if (!isnan(at->value[block->members[m]])) slack += s->gain[block->members[m]];
-    /* What tells most comes first. */
-    for (int kind = SPT__DOMAIN_CONTINUOUS; kind <= SPT__DOMAIN_CATEGORY; kind++)
-        for (int32_t m = 0; m < block->n; m++) {
-            const int32_t d = block->members[m];
-            if (isnan(at->value[d]) || (int)s->record->domains[d].kind != kind) continue;
-            const look k = look_there(s, d, of, at);
-            slack -= s->gain[d];
-            w.prior += s->prior[d];
-            step(&w, &k, w.prior - slack - of->odds - NEGLIGIBLE);
-        }
+    if (block->n_context) {
+        begin_below(s, b, &w);
+        below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
+    } else {
+        begin_whole(s, b, at, &next, &slack, &w);
+    }
+    const double above = block->n_context ? context_log(s, block, s->capacity) : 0;
+    for (int32_t d; (d = next_member(s, block, at, &next)) >= 0;) {
+        const look k = look_there(s, d, of, at);
+        slack -= s->gain[d];
+        w.prior += s->prior[d];
+        step(&w, &k, w.prior - slack - of->odds - NEGLIGIBLE);
+    }
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
         if (isnan(at->value[d])) continue;
         const look k = look_there(s, d, of, at);
         if (k.domain->kind == SPT__DOMAIN_GRID && !k.density) refine(&w, &k);
     }
-    if (block->above) {
-        double *context = context_of(s, b);
-        for (int64_t i = 0; i < of->n; i++)
-            context[of->rows[i]] = -INFINITY;
-        for (int64_t i = 0; i < w.n; i++)
-            context[w.row[i]] = w.log[i] - (block->n_context ? context_log(s, block, w.row[i]) : 0);
-        context[s->capacity] = w.prior - above;
-    }
+    if (block->above) keep_context(s, b, &w, above);
     return log_sum(w.weight, w.log, w.n, prior_weight, w.prior) - below;
 }
 

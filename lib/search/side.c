@@ -47,11 +47,13 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->least = spt__calloc(ctx, p, sizeof *s->least);
     s->cells = spt__calloc(ctx, p, sizeof *s->cells);
     s->gain = spt__calloc(ctx, p, sizeof *s->gain);
+    s->n_alive = spt__calloc(ctx, p, sizeof *s->n_alive);
     s->prior = spt__calloc(ctx, p, sizeof *s->prior);
     s->rest = spt__calloc(ctx, p + 1, sizeof *s->rest);
     s->of = spt__calloc(ctx, p, sizeof *s->of);
     s->kept = spt__calloc(ctx, p, sizeof *s->kept);
-    if (!s->least || !s->cells || !s->gain || !s->prior || !s->rest || !s->of || !s->kept)
+    if (!s->least || !s->cells || !s->gain || !s->n_alive || !s->prior || !s->rest || !s->of ||
+        !s->kept)
         return spt__nomem(e);
     for (int32_t d = 0; d < record->p; d++)
         SPT__TRY(fill_cells(s, d, e));
@@ -67,6 +69,9 @@ static void free_columns(spt__side *s)
     spt__free(ctx, s->work);
     spt__free(ctx, s->active);
     spt__free(ctx, s->code);
+    spt__free(ctx, s->alive);
+    spt__free(ctx, s->slot);
+    s->alive = s->slot = NULL;
     s->code = NULL;
     s->n_code = 0;
     s->sigma = s->peak = s->context = s->work = NULL;
@@ -87,6 +92,7 @@ void spt__side_free(spt__side *s)
     spt__free(ctx, s->cells);
     spt__free(ctx, s->least);
     spt__free(ctx, s->gain);
+    spt__free(ctx, s->n_alive);
     spt__free(ctx, s->prior);
     spt__free(ctx, s->rest);
     spt__free(ctx, s->of);
@@ -119,11 +125,15 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     free_columns(s);
     s->sigma = spt__alloc(ctx, rows * p, sizeof *s->sigma);
     s->peak = spt__alloc(ctx, rows * p, sizeof *s->peak);
-    s->context = spt__alloc(ctx, rows * (size_t)context_columns, sizeof *s->context);
+    const size_t columns = rows * (size_t)context_columns;
+    s->context = spt__alloc(ctx, columns, sizeof *s->context);
     s->work = spt__alloc(ctx, rows * 4, sizeof *s->work);
     s->active = spt__alloc(ctx, rows, sizeof *s->active);
     s->code = spt__calloc(ctx, rows, sizeof *s->code);
-    if (!s->sigma || !s->peak || !s->context || !s->work || !s->active || !s->code) {
+    s->alive = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->alive);
+    s->slot = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->slot);
+    if (!s->sigma || !s->peak || !s->context || !s->work || !s->active || !s->code || !s->alive ||
+        !s->slot) {
         free_columns(s);
         return spt__nomem(e);
     }
@@ -461,6 +471,13 @@ static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, spt__err *e)
         int64_t k = 0;
         for (int64_t i = 0; i < n; i++)
             if (has_block(r, &s->blocks->items[b], structure, own[i])) of->rows[k++] = own[i];
+        if (!s->good && s->blocks->items[b].n_context > 0) {
+            int32_t *slot = s->slot + b * (s->capacity + 1);
+            for (int64_t i = 0; i < r->n; i++)
+                slot[i] = -1;
+            for (int64_t i = 0; i < k; i++)
+                slot[of->rows[i]] = (int32_t)i;
+        }
         set_weights(s, b, rows, place);
         set_norm(s, b);
     }
@@ -472,7 +489,7 @@ int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_r
                       spt__err *e)
 {
     s->blocks = blocks;
-    SPT__TRY(reserve(s, blocks->n, e));
+    SPT__TRY(reserve(s, s->rule->structure == SPT__STRUCTURE_TREE ? blocks->n : 0, e));
     fit_widths(s, rows);
     return fit_blocks(s, rows, e);
 }
