@@ -49,8 +49,6 @@ typedef struct spt__point {
 /* Give parameter d a value. */
 void spt__point_set(spt__point *at, const spt__domain *domain, int32_t d, double value);
 
-enum { SPT__SHORT_GRID = 256 };
-
 typedef struct spt__block_rows {
     int64_t n;
     int32_t *rows;   /* ascending */
@@ -95,13 +93,16 @@ typedef struct spt__side {
     /* Bad side, in columns like these: rows that still matter in a block; places in of[b].rows, or
      * -1. */
     int32_t *alive, *slot;
-    int64_t *n_alive; /* per block */
-    double *prior;    /* p: log of the prior's kernels there */
-    double *gain;     /* p: how much more another kernel's can be, at most */
-    double *rest;     /* per block: the gains of later blocks */
-    double *work;     /* 4 (capacity + 1) */
-    int32_t *active;  /* capacity */
-    spt__kept *kept;  /* p; good side only */
+    int64_t *n_alive;  /* per block */
+    double *prior;     /* p: log of the prior's kernels there */
+    double *reference; /* p: log of the kernels that others are measured by */
+    double *gain;      /* p: how much more than these another kernel's can be, at most */
+    double handicap;   /* log of how much less the reference's weight may be */
+    double **masses;   /* per parameter: see mixture.c */
+    double *rest;      /* per block: the gains of later blocks */
+    double *work;      /* 4 (capacity + 1) */
+    int32_t *active;   /* capacity */
+    spt__kept *kept;   /* p; good side only */
 } spt__side;
 
 int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_rule *rule,

@@ -8,8 +8,6 @@
 static const double NEGLIGIBLE = 30;
 static const double LOG_SQRT_2PI = 0.91893853320467274178;
 static const double LOG_PRIOR_INSIDE = -0.95991603740083895; /* log(Phi(1/2) - Phi(-1/2)) */
-/* -log(Phi(1) - Phi(0)): no kernel within bounds has less of its mass there. */
-static const double MOST_INSIDE = 1.0748623268620714;
 
 enum {
     KEPT_CELLS = 65536, /* of a table */
@@ -239,16 +237,19 @@ static inline double bound(double from, double to, double mean, double sigma, do
     return peak - 0.5 * z * z;
 }
 
-/* How much more than the prior's another kernel can be at one parameter, at most. */
+/* How much more than the reference's another kernel can be at one parameter, at most. */
 static double gain(const spt__side *s, int32_t d, const look *k)
 {
     double top = 0;
     if (k->domain->kind != SPT__DOMAIN_CATEGORY) {
         const double flat = -log(s->least[d]) - LOG_SQRT_2PI;
         top = k->density ? flat : fmin(0, flat + log(k->to - k->from));
-        if (!s->rule->shared) top += MOST_INSIDE;
+        /* The widest part of the mass that a kernel at an end loses is half of it, or a little more
+         * where bandwidths are as wide as the interval. */
+        const double range = k->domain->hi - k->domain->lo;
+        if (!s->rule->shared) top -= log(spt__normal_mass(0, range / s->least[d]));
     }
-    return fmax(0, top - s->prior[d]);
+    return fmax(0, top - s->reference[d]);
 }
 
 void spt__side_begin(spt__side *s, const spt__point *at)
@@ -261,11 +262,53 @@ void spt__side_begin(spt__side *s, const spt__point *at)
             const int32_t d = block->members[m];
             if (isnan(at->value[d])) continue;
             const look k = look_there(s, d, &s->of[b], at);
-            s->prior[d] = prior_log(s, d, &k);
+            s->prior[d] = s->reference[d] = prior_log(s, d, &k);
             s->gain[d] = gain(s, d, &k);
             rest += s->gain[d];
         }
     }
+    s->handicap = 0;
+}
+
+static double row_log(const look *k, int32_t row)
+{
+    return log(row_kernel(k, row));
+}
+
+/* Measure the others by a trial that has all of the point's parameters, rather than by the prior,
+ * if it is nearer: then little else can matter. Called before anything was left out. */
+static void refer_to(spt__side *s, const spt__point *at, int32_t row)
+{
+    double sum = 0, prior = 0, rest = 0;
+    for (int32_t pass = 0; pass < 2; pass++)
+        for (int32_t b = s->blocks->n; b-- > 0;) {
+            const spt__block *block = &s->blocks->items[b];
+            if (pass) s->rest[b] = rest;
+            for (int32_t m = 0; m < block->n; m++) {
+                const int32_t d = block->members[m];
+                if (isnan(at->value[d])) continue;
+                const look k = look_there(s, d, &s->of[b], at);
+                if (isnan(k.mean[row])) {
+                    spt__side_begin(s, at);
+                    return;
+                }
+                if (pass == 0) {
+                    s->gain[d] = row_log(&k, row); /* for the second pass */
+                    sum += s->gain[d];
+                    prior += s->prior[d];
+                } else {
+                    s->reference[d] = s->gain[d];
+                    s->gain[d] = gain(s, d, &k);
+                    rest += s->gain[d];
+                }
+            }
+            if (pass == 0 && b == 0 && !(sum > prior)) {
+                spt__side_begin(s, at);
+                return;
+            }
+        }
+    /* Weights by age go down to one in n. */
+    s->handicap = log((double)s->record->n + 1);
 }
 
 /* The active kernels of a walk over the parameters of a block. */
@@ -273,7 +316,7 @@ typedef struct walk {
     int64_t n;
     int32_t *row;
     double *weight, *log; /* log: K_i(context) and what was looked at so far */
-    double prior;
+    double prior, reference;
 } walk;
 
 static void step_categories(walk *w, const look *k, double bar)
@@ -312,14 +355,42 @@ static void step(walk *w, const look *k, double bar)
     w->n = kept;
 }
 
-/* Put the exact mass in the place of the bound. */
-static void refine(walk *w, const look *k)
+/* Log of the mass of a cell under a kernel of the least bandwidth at another point of a short grid:
+ * most kernels of many trials have it, so these are kept as long as it stays the same. NULL: no
+ * table. */
+static double *least_masses(spt__side *s, int32_t d, const look *k)
 {
+    const int64_t points = k->domain->points;
+    if (k->place < 0) return NULL;
+    if (!s->masses[d]) {
+        s->masses[d] = spt__alloc(s->record->ctx, (size_t)(points * points + 1), sizeof(double));
+        if (!s->masses[d]) return NULL; /* it is only a shortcut */
+        s->masses[d][points * points] = NAN;
+    }
+    double *table = s->masses[d];
+    if (table[points * points] != s->least[d]) {
+        for (int64_t i = 0; i < points * points; i++)
+            table[i] = NAN;
+        table[points * points] = s->least[d];
+    }
+    return table + k->place * points;
+}
+
+/* Put the exact mass in the place of the bound. */
+static void refine(spt__side *s, int32_t d, walk *w, const look *k)
+{
+    const int16_t *places = s->record->place + d * s->record->capacity;
+    double *table = least_masses(s, d, k);
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
         const double mean = k->mean[row], sigma = k->sigma[row];
-        w->log[i] += log(spt__normal_mass((k->from - mean) / sigma, (k->to - mean) / sigma)) -
-                     bound(k->from, k->to, mean, sigma, 0);
+        double *kept = table && sigma == s->least[d] ? &table[places[row]] : NULL;
+        double mass = kept ? *kept : NAN;
+        if (isnan(mass)) {
+            mass = log(spt__normal_mass((k->from - mean) / sigma, (k->to - mean) / sigma));
+            if (kept) *kept = mass;
+        }
+        w->log[i] += mass - bound(k->from, k->to, mean, sigma, 0);
     }
 }
 
@@ -331,6 +402,11 @@ static void begin_below(spt__side *s, int32_t b, walk *w)
     const int32_t *alive = s->alive + above * (s->capacity + 1);
     const int32_t *slot = s->slot + b * (s->capacity + 1);
     w->prior = context_log(s, block, s->capacity);
+    for (int32_t c = 0; c < block->n_context; c++) {
+        const spt__block *up = &s->blocks->items[block->context[c]];
+        for (int32_t m = 0; m < up->n; m++)
+            w->reference += s->reference[up->members[m]];
+    }
     for (int64_t i = 0; i < s->n_alive[above]; i++) {
         const int32_t row = alive[i];
         if (slot[row] < 0) continue;
@@ -367,6 +443,7 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
     const spt__block_rows *of = &s->of[b];
     const int64_t n = s->record->n;
     double *sum = s->work + 2 * (s->capacity + 1);
+    int32_t seen[AT_ONCE] = {-1, -1, -1};
     for (int64_t i = 0; i < n; i++)
         sum[i] = 0;
     for (int i = 0; i < AT_ONCE; i++) {
@@ -378,10 +455,21 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
         const double *mean = k.mean, *sigma = k.sigma, *peak = k.peak, from = k.from, to = k.to;
         for (int64_t r = 0; r < n; r++)
             sum[r] += bound(from, to, mean[r], sigma[r], peak[r]);
-        *slack -= s->gain[d];
-        w->prior += s->prior[d];
+        seen[i] = d;
     }
-    const double bar = w->prior - *slack - of->odds - NEGLIGIBLE;
+    int32_t nearest = of->n ? of->rows[0] : -1;
+    for (int64_t i = 1; i < of->n; i++)
+        if (sum[of->rows[i]] > sum[nearest]) nearest = of->rows[i];
+    if (nearest >= 0) refer_to(s, at, nearest);
+    *slack = s->rest[b];
+    for (int32_t m = 0; m < block->n; m++)
+        if (!isnan(at->value[block->members[m]])) *slack += s->gain[block->members[m]];
+    for (int i = 0; i < AT_ONCE && seen[i] >= 0; i++) {
+        *slack -= s->gain[seen[i]];
+        w->prior += s->prior[seen[i]];
+        w->reference += s->reference[seen[i]];
+    }
+    const double bar = w->reference - *slack - of->odds - s->handicap - NEGLIGIBLE;
     for (int64_t i = 0; i < of->n; i++) {
         const int32_t row = of->rows[i];
         w->row[w->n] = row;
@@ -414,11 +502,12 @@ static double log_near(spt__side *s, int32_t b, const spt__point *at)
     const spt__block_rows *of = &s->of[b];
     walk w = {.row = s->active, .weight = s->work, .log = s->work + s->capacity + 1};
     const double prior_weight = of->weight[of->n];
-    double slack = s->rest[b], below = log(of->total) + of->log_norm;
+    double slack = 0, below = log(of->total) + of->log_norm;
     int32_t next = 0;
-    for (int32_t m = 0; m < block->n; m++)
-        if (!isnan(at->value[block->members[m]])) slack += s->gain[block->members[m]];
     if (block->n_context) {
+        slack = s->rest[b];
+        for (int32_t m = 0; m < block->n; m++)
+            if (!isnan(at->value[block->members[m]])) slack += s->gain[block->members[m]];
         begin_below(s, b, &w);
         below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
     } else {
@@ -429,13 +518,14 @@ static double log_near(spt__side *s, int32_t b, const spt__point *at)
         const look k = look_there(s, d, of, at);
         slack -= s->gain[d];
         w.prior += s->prior[d];
-        step(&w, &k, w.prior - slack - of->odds - NEGLIGIBLE);
+        w.reference += s->reference[d];
+        step(&w, &k, w.reference - slack - of->odds - s->handicap - NEGLIGIBLE);
     }
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
         if (isnan(at->value[d])) continue;
         const look k = look_there(s, d, of, at);
-        if (k.domain->kind == SPT__DOMAIN_GRID && !k.density) refine(&w, &k);
+        if (k.domain->kind == SPT__DOMAIN_GRID && !k.density) refine(s, d, &w, &k);
     }
     if (block->above) keep_context(s, b, &w, above);
     return log_sum(w.weight, w.log, w.n, prior_weight, w.prior) - below;

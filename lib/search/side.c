@@ -47,13 +47,15 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->least = spt__calloc(ctx, p, sizeof *s->least);
     s->cells = spt__calloc(ctx, p, sizeof *s->cells);
     s->gain = spt__calloc(ctx, p, sizeof *s->gain);
+    s->reference = spt__calloc(ctx, p, sizeof *s->reference);
+    s->masses = spt__calloc(ctx, p, sizeof *s->masses);
     s->n_alive = spt__calloc(ctx, p, sizeof *s->n_alive);
     s->prior = spt__calloc(ctx, p, sizeof *s->prior);
     s->rest = spt__calloc(ctx, p + 1, sizeof *s->rest);
     s->of = spt__calloc(ctx, p, sizeof *s->of);
     s->kept = spt__calloc(ctx, p, sizeof *s->kept);
-    if (!s->least || !s->cells || !s->gain || !s->n_alive || !s->prior || !s->rest || !s->of ||
-        !s->kept)
+    if (!s->least || !s->cells || !s->gain || !s->reference || !s->masses || !s->n_alive ||
+        !s->prior || !s->rest || !s->of || !s->kept)
         return spt__nomem(e);
     for (int32_t d = 0; d < record->p; d++)
         SPT__TRY(fill_cells(s, d, e));
@@ -92,6 +94,10 @@ void spt__side_free(spt__side *s)
     spt__free(ctx, s->cells);
     spt__free(ctx, s->least);
     spt__free(ctx, s->gain);
+    spt__free(ctx, s->reference);
+    for (int32_t d = 0; s->masses && d < s->record->p; d++)
+        spt__free(ctx, s->masses[d]);
+    spt__free(ctx, s->masses);
     spt__free(ctx, s->n_alive);
     spt__free(ctx, s->prior);
     spt__free(ctx, s->rest);
