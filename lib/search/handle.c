@@ -199,7 +199,9 @@ int32_t spt_sampler_densities(spt_sampler *s, const spt_config *config, double *
         return spt__fail(e, SPT_EUNSUPPORTED, "sampler '%s' has no densities; 'tpe' has",
                          s->kind->name);
     const spt__view view = view_of(s);
-    SPT__TRY(spt__tpe_look(s, &view, config->value, &good, &bad, e));
+    if (s->busy) return spt__fail(e, SPT_EBUSY, "the sampler is at work; a callback cannot ask it");
+    SPT__TRY(spt__tpe_fit(s, &view, e));
+    spt__tpe_look(s, config->value, &good, &bad);
     if (log_good) *log_good = good;
     if (log_bad) *log_bad = bad;
     return SPT_OK;

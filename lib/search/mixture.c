@@ -7,7 +7,7 @@
  * part in 10^15 for each. */
 static const double NEGLIGIBLE = 30;
 static const double LOG_SQRT_2PI = 0.91893853320467274178;
-static const double LOG_PRIOR_INSIDE = -0.95991603740083895; /* log(Phi(1/2) - Phi(-1/2)) */
+static const double LOG_PRIOR_INSIDE = -0.9599163336956223; /* log(Phi(1/2) - Phi(-1/2)) */
 
 enum {
     KEPT_CELLS = 65536, /* of a table */

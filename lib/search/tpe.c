@@ -367,22 +367,27 @@ static int32_t tpe_draw(spt__sampler *s, int64_t sequence, int32_t attempt, doub
     return SPT_OK;
 }
 
-int32_t spt__tpe_look(spt__sampler *s, const spt__view *view, const double *values,
-                      double *log_good, double *log_bad, spt__err *e)
+int32_t spt__tpe_fit(spt__sampler *s, const spt__view *view, spt__err *e)
 {
     tpe *t = s->memory;
+    t->view = view;
+    t->batch = -1;
+    t->ready = t->fitted = false;
     SPT__TRY(split(s, view, NULL, e));
     SPT__TRY(follow(t, view, e));
-    SPT__TRY(fit(s, view, &t->good, &t->bad, e));
+    return fit(s, view, &t->good, &t->bad, e);
+}
+
+void spt__tpe_look(spt__sampler *s, const double *values, double *log_good, double *log_bad)
+{
+    tpe *t = s->memory;
     spt__point at = {t->value, t->position, t->place};
-    for (int32_t i = 0; i < s->space->n; i++) {
+    for (int32_t i = 0; i < s->space->n; i++)
         spt__point_set(&at, &s->domains[i], i, values[i]);
-    }
     *log_good = 0;
     for (int32_t b = 0; b < t->blocks.n; b++)
         if (touches(&t->blocks.items[b], values)) *log_good += spt__side_log(&t->good, b, &at);
     *log_bad = bad_log(&t->bad, &at);
-    return SPT_OK;
 }
 
 const spt__sampler_kind spt__sampler_tpe = {.name = "tpe",

@@ -22,9 +22,9 @@ typedef struct spt__split {
 int32_t spt__tpe_split(spt_ctx *ctx, const spt__view *view, const spt__tpe_rule *rule,
                        const bool *only, spt__split *split, spt__err *e);
 
-/* Log of the densities of good and of bad trials at the values of a configuration, as the view lets
- * them be estimated, also during the random start-up. */
-int32_t spt__tpe_look(spt__sampler *s, const spt__view *view, const double *values,
-                      double *log_good, double *log_bad, spt__err *e);
+/* Estimate the densities from a view, also during the random start-up; then their logarithms at the
+ * values of configurations, until the sampler is asked again. */
+int32_t spt__tpe_fit(spt__sampler *s, const spt__view *view, spt__err *e);
+void spt__tpe_look(spt__sampler *s, const double *values, double *log_good, double *log_bad);
 
 #endif
