@@ -232,7 +232,7 @@ static double log_all(spt__side *s, int32_t b, const spt__point *at)
 static inline double bound(double from, double to, double mean, double sigma, double peak)
 {
     const double below = from - mean, above = mean - to;
-    const double away = below > 0 ? below : above > 0 ? above : 0;
+    const double most = below > above ? below : above, away = most > 0 ? most : 0;
     const double z = away / sigma;
     return peak - 0.5 * z * z;
 }
