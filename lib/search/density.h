@@ -39,10 +39,15 @@ int32_t spt__blocks_init(spt__blocks *b, spt_ctx *ctx, const spt_space *space,
                          spt__err *e);
 void spt__blocks_free(spt__blocks *b);
 
-/* One configuration: values, and positions on the scales (categories as they are). */
+/* One configuration: values, positions on the scales (categories as they are), places on short
+ * grids. */
 typedef struct spt__point {
     double *value, *position;
+    int32_t *place; /* index on the grid; -1: no grid, or a long one */
 } spt__point;
+
+/* Give parameter d a value. */
+void spt__point_set(spt__point *at, const spt__domain *domain, int32_t d, double value);
 
 typedef struct spt__block_rows {
     int64_t n;
@@ -72,7 +77,11 @@ typedef struct spt__side {
     /* p columns of capacity, by row; sigma NaN where it is not known. peak: log of what a kernel is
      * multiplied with: 1 / (mass within bounds), and for densities 1 / (sigma sqrt(2 pi)). */
     double *sigma, *peak;
-    double *top;         /* p: the largest peak */
+    double *least; /* p: no bandwidth is less */
+    /* Of short grids, per parameter: ends of the cells (points + 1), log of the prior's masses. */
+    double **cells;
+    uint8_t *code;       /* capacity: whose row it was when sigmas were worked out */
+    int64_t n_code;      /* rows that this is known of; -1: none */
     spt__block_rows *of; /* per block */
     int64_t n_pool;
     int32_t *row_pool;
@@ -81,17 +90,27 @@ typedef struct spt__side {
      * block a column of capacity + 1, the prior's at the end. */
     double *context;
     int64_t context_columns;
-    double *prior; /* p: log of the prior's kernels there */
-    double *rest; /* per block: how much kernels can gain on the prior's in later blocks, at most */
-    double *work; /* 4 (capacity + 1) */
-    int32_t *active; /* capacity */
-    spt__kept *kept; /* p; good side only */
+    /* Bad side, in columns like these: rows that still matter in a block; places in of[b].rows, or
+     * -1. */
+    int32_t *alive, *slot;
+    int64_t *n_alive;  /* per block */
+    double *prior;     /* p: log of the prior's kernels there */
+    double *reference; /* p: log of the kernels that others are measured by */
+    double *gain;      /* p: how much more than these another kernel's can be, at most */
+    double handicap;   /* log of how much less the reference's weight may be */
+    double **masses;   /* per parameter: see mixture.c */
+    double *rest;      /* per block: the gains of later blocks */
+    double *work;      /* 4 (capacity + 1) */
+    int32_t *active;   /* capacity */
+    spt__kept *kept;   /* p; good side only */
 } spt__side;
 
 int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_rule *rule,
                        bool good, spt__err *e);
 void spt__side_free(spt__side *s);
 
+/* The record has followed a view: forget what is known of rows that it has replaced. */
+void spt__side_forget(spt__side *s);
 /* Fit to the rows of `ranked` (best first; bad side: in any order, ranks do not count). code[row]
  * is `mine` for these rows. losses: per row, for EI weights; threshold: the best loss of the bad
  * side. */

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- a list -------------------------------------------------------------------------------------
- */
+/* ---- a list ------------------------------------------------------------------------------ */
 
 typedef struct given {
     int64_t n;
@@ -103,8 +102,7 @@ int32_t spt_sampler_new_given(spt_ctx *ctx, const spt_space *space,
     return spt__sampler_new_kind(ctx, space, NULL, &spt__sampler_replay, g, out, &ctx->err);
 }
 
-/* ---- a host's function
- * ------------------------------------------------------------------------------ */
+/* ---- a host's function ------------------------------------------------------------------- */
 
 typedef struct host {
     spt_sampler_fn fn;

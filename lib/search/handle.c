@@ -52,8 +52,7 @@ void spt_sampler_free(spt_sampler *sampler)
     spt__sampler_free(sampler);
 }
 
-/* ---- telling
- * ------------------------------------------------------------------------------------------ */
+/* ---- telling ----------------------------------------------------------------------------- */
 
 /* Grow one array to `capacity`; false leaves it as it was. */
 static bool grow(spt_ctx *ctx, void *array, int64_t capacity, size_t size)
@@ -169,8 +168,7 @@ int32_t spt_sampler_tell(spt_sampler *s, int64_t sequence, const spt_config *con
     return SPT_OK;
 }
 
-/* ---- asking
- * --------------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 int32_t spt_sampler_propose(spt_sampler *s, int64_t sequence, spt_config **out)
 {
@@ -201,7 +199,9 @@ int32_t spt_sampler_densities(spt_sampler *s, const spt_config *config, double *
         return spt__fail(e, SPT_EUNSUPPORTED, "sampler '%s' has no densities; 'tpe' has",
                          s->kind->name);
     const spt__view view = view_of(s);
-    SPT__TRY(spt__tpe_look(s, &view, config->value, &good, &bad, e));
+    if (s->busy) return spt__fail(e, SPT_EBUSY, "the sampler is at work; a callback cannot ask it");
+    SPT__TRY(spt__tpe_fit(s, &view, e));
+    spt__tpe_look(s, config->value, &good, &bad);
     if (log_good) *log_good = good;
     if (log_bad) *log_bad = bad;
     return SPT_OK;

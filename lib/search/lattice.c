@@ -38,8 +38,7 @@ static int32_t lattice_init(spt__sampler *s, spt__err *e)
     return l->at && l->index ? SPT_OK : spt__nomem(e);
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------------- */
 
 static int64_t count_of(const spt__domain *d, int64_t most)
 {
@@ -91,8 +90,7 @@ static bool advance(const spt__sampler *s, lattice *l)
     return false;
 }
 
-/* ---- what was tried
- * --------------------------------------------------------------------------------- */
+/* ---- what was tried ---------------------------------------------------------------------- */
 
 /* NaN comes first. */
 static int compare_rows(const double *a, const double *b, int32_t n)

@@ -17,6 +17,7 @@ void spt__record_free(spt__record *r)
 {
     spt__free(r->ctx, r->raw);
     spt__free(r->ctx, r->position);
+    spt__free(r->ctx, r->place);
     spt__free(r->ctx, r->order);
     spt__free(r->ctx, r->present);
 }
@@ -32,13 +33,15 @@ static int32_t reserve(spt__record *r, int64_t n, spt__err *e)
     const size_t cells = (size_t)capacity * (size_t)r->p;
     spt__free(r->ctx, r->raw);
     spt__free(r->ctx, r->position);
+    spt__free(r->ctx, r->place);
     spt__free(r->ctx, r->order);
     r->n = r->capacity = 0;
     memset(r->present, 0, (size_t)r->p * sizeof *r->present);
     r->raw = spt__alloc(r->ctx, cells, sizeof *r->raw);
     r->position = spt__alloc(r->ctx, cells, sizeof *r->position);
+    r->place = spt__alloc(r->ctx, cells, sizeof *r->place);
     r->order = spt__alloc(r->ctx, cells, sizeof *r->order);
-    if (!r->raw || !r->position || !r->order) return spt__nomem(e);
+    if (!r->raw || !r->position || !r->place || !r->order) return spt__nomem(e);
     r->capacity = capacity;
     return SPT_OK;
 }
@@ -107,10 +110,15 @@ int32_t spt__record_follow(spt__record *r, const spt__view *view, spt__err *e)
         memcpy(r->raw + r->kept * r->p, view->values + r->kept * r->p,
                (size_t)(r->n - r->kept) * (size_t)r->p * sizeof *r->raw);
     for (int32_t d = 0; d < r->p && (r->n > r->kept || cut > r->kept); d++) {
+        const spt__domain *domain = &r->domains[d];
+        const bool is_short = domain->kind == SPT__DOMAIN_GRID && domain->points <= SPT__SHORT_GRID;
         double *position = r->position + d * r->capacity;
+        int16_t *place = r->place + d * r->capacity;
         for (int64_t i = r->kept; i < r->n; i++) {
             const double v = r->raw[i * r->p + d];
-            position[i] = isnan(v) ? NAN : spt__domain_scaled(&r->domains[d], v);
+            position[i] = isnan(v) ? NAN : spt__domain_scaled(domain, v);
+            place[i] =
+                is_short && !isnan(v) ? (int16_t)spt__space_grid_index(domain->parameter, v) : -1;
         }
         sort_in(r, d, fresh);
     }

@@ -9,6 +9,8 @@
 
 struct spt__view;
 
+enum { SPT__SHORT_GRID = 256 };
+
 typedef struct spt__record {
     spt_ctx *ctx;
     const spt__domain *domains;
@@ -18,6 +20,7 @@ typedef struct spt__record {
     double *raw;  /* n x p, as the view had them */
     double
         *position;  /* p columns of capacity: on the scale, or the category; NaN: does not exist */
+    int16_t *place; /* p columns of capacity: on a short grid, else -1 */
     int32_t *order; /* p columns of capacity: rows that have the parameter, by position, then row */
     int64_t *present; /* p: how many rows of `order` count */
 } spt__record;

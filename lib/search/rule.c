@@ -81,6 +81,9 @@ static spt__tpe_rule preset(int which)
         r.good_weights = SPT__WEIGHTS_RANK;
         r.good_width = 0.7;
         r.crossover = 0.3;
+        r.focus = 0.4;
+        r.focus_after = 10;
+        r.branches = 6;
         r.min_bandwidth = 0.03;
         r.clip_exponent = 2;
         r.failed_bad = true;
@@ -132,6 +135,9 @@ int32_t spt__tpe_rule_init(spt__tpe_rule *rule, const spt_options *o, spt__err *
     r.min_bandwidth = number(o, "min_bandwidth", 0, r.min_bandwidth);
     r.clip_exponent = number(o, "clip_exponent", 0, r.clip_exponent);
     r.crossover = number(o, "crossover", -1, r.crossover);
+    r.focus = number(o, "focus", -1, r.focus);
+    r.focus_after = whole(o, "focus_after", 0, r.focus_after);
+    r.branches = whole(o, "branches", 0, r.branches);
     r.prior_weight = number(o, "prior_weight", 0, r.prior_weight);
     r.candidates = whole(o, "candidates", 0, r.candidates);
     r.startup = whole(o, "startup", -1, r.startup);

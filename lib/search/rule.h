@@ -34,6 +34,9 @@ typedef struct spt__tpe_rule {
     double good_width, bad_width; /* factors of the bandwidths */
     double min_bandwidth, clip_exponent;
     double crossover;
+    double focus;        /* share of proposals made from one branch alone while the search rests */
+    int64_t focus_after; /* which it does after so many trials without progress */
+    int64_t branches;    /* that branch is one of so many best */
     double prior_weight;
     int64_t candidates, startup;
     bool startup_sobol;

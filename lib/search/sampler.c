@@ -61,6 +61,13 @@ const spt__knob spt__sampler_knobs[] = {
      "tpe: of n trials no bandwidth is below (n + 2)^-clip_exponent of the range; 0: the preset's"},
     {"crossover", SPT_OPTION_NUMBER, -1, 1, -1, NULL, NULL,
      "tpe: share of values that come from another good trial; -1: the preset's"},
+    {"focus", SPT_OPTION_NUMBER, -1, 1, -1, NULL, NULL,
+     "tpe: share of proposals made from the trials of one branch alone while the search rests; -1: "
+     "the preset's"},
+    {"focus_after", SPT_OPTION_INTEGER, 0, 1e6, 0, NULL, NULL,
+     "tpe: it rests after so many trials without progress; 0: the preset's"},
+    {"branches", SPT_OPTION_INTEGER, 0, 1e6, 0, NULL, NULL,
+     "tpe: that branch is one of so many best ones, the least tried; 0: the preset's"},
     {"candidates", SPT_OPTION_INTEGER, 0, 1e6, 0, NULL, NULL,
      "tpe: draws of which the most promising is taken; 0: the preset's"},
     {"failed", SPT_OPTION_CHOICE, 0, 0, 0, "preset|ignored|bad", "preset",

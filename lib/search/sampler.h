@@ -84,7 +84,7 @@ typedef int32_t (*spt__accept_fn)(const spt_config *config, void *arg);
 int32_t spt__sampler_propose(spt__sampler *s, const spt__view *view, int64_t sequence,
                              spt__accept_fn accept, void *arg, spt_config **out, spt__err *e);
 
-/* ---- for the kinds ---- */
+/* ---- for the kinds ----------------------------------------------------------------------- */
 
 /* The stream of one parameter in one attempt of one trial. */
 void spt__sampler_rng(const spt__sampler *s, int64_t sequence, int32_t attempt, int32_t parameter,

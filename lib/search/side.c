@@ -6,6 +6,35 @@
 
 static const double LOG_SQRT_2PI = 0.91893853320467274178;
 
+/* Tables of a short grid. */
+static int32_t fill_cells(spt__side *s, int32_t d, spt__err *e)
+{
+    const spt__domain *domain = &s->record->domains[d];
+    const int64_t n = domain->points;
+    if (domain->kind != SPT__DOMAIN_GRID || n > SPT__SHORT_GRID || spt__domain_single(domain))
+        return SPT_OK;
+    double *cells = spt__alloc(s->record->ctx, (size_t)(2 * n + 1), sizeof *cells);
+    s->cells[d] = cells;
+    if (!cells) return spt__nomem(e);
+    for (int64_t k = 0; k < n; k++)
+        spt__domain_cell(domain, spt__space_grid_value(domain->parameter, k), &cells[k],
+                         &cells[k + 1]);
+    const double middle = (domain->lo + domain->hi) / 2, sigma = domain->hi - domain->lo;
+    for (int64_t k = 0; k < n; k++)
+        cells[n + 1 + k] =
+            log(spt__normal_mass((cells[k] - middle) / sigma, (cells[k + 1] - middle) / sigma));
+    return SPT_OK;
+}
+
+void spt__point_set(spt__point *at, const spt__domain *domain, int32_t d, double value)
+{
+    at->value[d] = value;
+    at->position[d] = isnan(value) ? NAN : spt__domain_scaled(domain, value);
+    const bool is_short = domain->kind == SPT__DOMAIN_GRID && domain->points <= SPT__SHORT_GRID;
+    at->place[d] =
+        is_short && !isnan(value) ? (int32_t)spt__space_grid_index(domain->parameter, value) : -1;
+}
+
 int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_rule *rule,
                        bool good, spt__err *e)
 {
@@ -15,12 +44,22 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->width = good ? rule->good_width : rule->bad_width;
     s->crossover = good ? rule->crossover : 0;
     s->weights = good ? rule->good_weights : rule->bad_weights;
-    s->top = spt__calloc(ctx, p, sizeof *s->top);
+    s->least = spt__calloc(ctx, p, sizeof *s->least);
+    s->cells = spt__calloc(ctx, p, sizeof *s->cells);
+    s->gain = spt__calloc(ctx, p, sizeof *s->gain);
+    s->reference = spt__calloc(ctx, p, sizeof *s->reference);
+    s->masses = spt__calloc(ctx, p, sizeof *s->masses);
+    s->n_alive = spt__calloc(ctx, p, sizeof *s->n_alive);
     s->prior = spt__calloc(ctx, p, sizeof *s->prior);
     s->rest = spt__calloc(ctx, p + 1, sizeof *s->rest);
     s->of = spt__calloc(ctx, p, sizeof *s->of);
     s->kept = spt__calloc(ctx, p, sizeof *s->kept);
-    return s->top && s->prior && s->rest && s->of && s->kept ? SPT_OK : spt__nomem(e);
+    if (!s->least || !s->cells || !s->gain || !s->reference || !s->masses || !s->n_alive ||
+        !s->prior || !s->rest || !s->of || !s->kept)
+        return spt__nomem(e);
+    for (int32_t d = 0; d < record->p; d++)
+        SPT__TRY(fill_cells(s, d, e));
+    return SPT_OK;
 }
 
 static void free_columns(spt__side *s)
@@ -31,6 +70,12 @@ static void free_columns(spt__side *s)
     spt__free(ctx, s->context);
     spt__free(ctx, s->work);
     spt__free(ctx, s->active);
+    spt__free(ctx, s->code);
+    spt__free(ctx, s->alive);
+    spt__free(ctx, s->slot);
+    s->alive = s->slot = NULL;
+    s->code = NULL;
+    s->n_code = 0;
     s->sigma = s->peak = s->context = s->work = NULL;
     s->active = NULL;
     s->capacity = s->context_columns = 0;
@@ -44,7 +89,16 @@ void spt__side_free(spt__side *s)
     for (int32_t d = 0; s->kept && d < s->record->p; d++)
         spt__free(ctx, s->kept[d].table);
     spt__free(ctx, s->kept);
-    spt__free(ctx, s->top);
+    for (int32_t d = 0; s->cells && d < s->record->p; d++)
+        spt__free(ctx, s->cells[d]);
+    spt__free(ctx, s->cells);
+    spt__free(ctx, s->least);
+    spt__free(ctx, s->gain);
+    spt__free(ctx, s->reference);
+    for (int32_t d = 0; s->masses && d < s->record->p; d++)
+        spt__free(ctx, s->masses[d]);
+    spt__free(ctx, s->masses);
+    spt__free(ctx, s->n_alive);
     spt__free(ctx, s->prior);
     spt__free(ctx, s->rest);
     spt__free(ctx, s->of);
@@ -53,25 +107,39 @@ void spt__side_free(spt__side *s)
     *s = (spt__side){0};
 }
 
-/* Room for the record's rows; what is known of rows that the record has replaced is forgotten. */
+void spt__side_forget(spt__side *s)
+{
+    const spt__record *r = s->record;
+    if (s->capacity != r->capacity) {
+        free_columns(s);
+        return;
+    }
+    for (int32_t d = 0; d < r->p; d++)
+        for (int64_t i = r->kept; i < r->n; i++)
+            s->sigma[d * s->capacity + i] = NAN;
+    if (r->kept < s->n_code)
+        s->n_code = -1; /* rows have gone: nothing can be worked out from them */
+}
+
+/* Room for the record's rows. */
 static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
 {
     const spt__record *r = s->record;
     spt_ctx *ctx = r->ctx;
     const size_t rows = (size_t)r->capacity + 1, p = (size_t)r->p;
-    if (s->capacity == r->capacity && s->context_columns >= context_columns) {
-        for (int32_t d = 0; d < r->p; d++)
-            for (int64_t i = r->kept; i < r->n; i++)
-                s->sigma[d * s->capacity + i] = NAN;
-        return SPT_OK;
-    }
+    if (s->capacity == r->capacity && s->context_columns >= context_columns) return SPT_OK;
     free_columns(s);
     s->sigma = spt__alloc(ctx, rows * p, sizeof *s->sigma);
     s->peak = spt__alloc(ctx, rows * p, sizeof *s->peak);
-    s->context = spt__alloc(ctx, rows * (size_t)context_columns, sizeof *s->context);
+    const size_t columns = rows * (size_t)context_columns;
+    s->context = spt__alloc(ctx, columns, sizeof *s->context);
     s->work = spt__alloc(ctx, rows * 4, sizeof *s->work);
     s->active = spt__alloc(ctx, rows, sizeof *s->active);
-    if (!s->sigma || !s->peak || !s->context || !s->work || !s->active) {
+    s->code = spt__calloc(ctx, rows, sizeof *s->code);
+    s->alive = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->alive);
+    s->slot = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->slot);
+    if (!s->sigma || !s->peak || !s->context || !s->work || !s->active || !s->code || !s->alive ||
+        !s->slot) {
         free_columns(s);
         return spt__nomem(e);
     }
@@ -82,38 +150,46 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     return SPT_OK;
 }
 
-/* ---- bandwidths ----------------------------------------------------------------------------- */
+/* ---- bandwidths -------------------------------------------------------------------------- */
 
-/* The larger distance to a neighbour, of ascending means. The prior's mean is a neighbour, too, if
- * the rule says so, and stands before equals; the interval's ends are if it says so or there is no
- * other. */
-static void neighbour_widths(const spt__side *s, const spt__domain *d, const double *mean,
-                             int64_t n, double *sigma)
+/* What the bandwidths of one parameter on one side have in common. */
+typedef struct widths {
+    const spt__domain *domain;
+    double middle, range, factor, least;
+    bool prior, ends; /* the prior's mean, the interval's ends are neighbours */
+    bool lone;        /* a single observation, which has half of the range */
+} widths;
+
+static widths widths_of(const spt__side *s, int32_t d, int64_t n)
 {
+    const spt__domain *domain = &s->record->domains[d];
     const spt__tpe_rule *rule = s->rule;
-    const double middle = (d->lo + d->hi) / 2, range = d->hi - d->lo;
-    int64_t at = n + 1; /* the first mean that is not below the prior's */
-    if (rule->prior_in_sort)
-        for (at = 0; at < n && mean[at] < middle; at++)
-            ;
-    const bool ends = rule->ends || n + rule->prior_in_sort == 1;
-    for (int64_t i = 0; i < n; i++) {
-        double below = ends ? mean[i] - d->lo : 0, above = ends ? d->hi - mean[i] : 0;
-        if (i == at)
-            below = mean[i] - middle;
-        else if (i > 0)
-            below = mean[i] - mean[i - 1];
-        if (i + 1 == at)
-            above = middle - mean[i];
-        else if (i + 1 < n)
-            above = mean[i + 1] - mean[i];
-        sigma[i] = below > above ? below : above;
-    }
-    if (rule->lone_half && n == 1) sigma[0] = range / 2;
-    const double least =
-        range * fmax(rule->min_bandwidth, pow(2 + (double)n, -rule->clip_exponent));
-    for (int64_t i = 0; i < n; i++)
-        sigma[i] = fmin(fmax(s->width * sigma[i], least), range);
+    widths w = {.domain = domain,
+                .middle = (domain->lo + domain->hi) / 2,
+                .range = domain->hi - domain->lo,
+                .factor = s->width,
+                .prior = rule->prior_in_sort,
+                .ends = rule->ends || n + rule->prior_in_sort == 1,
+                .lone = rule->lone_half && n == 1};
+    w.least = w.range * fmax(rule->min_bandwidth, pow(2 + (double)n, -rule->clip_exponent));
+    return w;
+}
+
+/* The larger distance to a neighbour, of a mean between `below` and `above` (NaN: none). The
+ * prior's mean stands before equals. */
+static double width(const widths *w, double below, double mean, double above)
+{
+    double down = w->ends ? mean - w->domain->lo : 0, up = w->ends ? w->domain->hi - mean : 0;
+    if (w->prior && w->middle <= mean && !(below >= w->middle))
+        down = mean - w->middle;
+    else if (!isnan(below))
+        down = mean - below;
+    if (w->prior && mean < w->middle && !(above < w->middle))
+        up = w->middle - mean;
+    else if (!isnan(above))
+        up = above - mean;
+    const double wide = w->lone ? w->range / 2 : down > up ? down : up;
+    return fmin(fmax(w->factor * wide, w->least), w->range);
 }
 
 /* Log of what a kernel's exponential is multiplied with. */
@@ -126,43 +202,142 @@ static double peak_of(const spt__side *s, const spt__domain *d, double mean, dou
     return peak;
 }
 
-static void fit_parameter(spt__side *s, int32_t d, const spt__side_rows *rows)
+static void set_width(spt__side *s, int32_t d, const widths *w, int32_t row, double below,
+                      double above)
+{
+    const int64_t at = d * s->capacity + row;
+    const double mean = s->record->position[d * s->record->capacity + row];
+    const double sigma = width(w, below, mean, above);
+    if (s->sigma[at] == sigma) return;
+    s->sigma[at] = sigma;
+    s->peak[at] = peak_of(s, w->domain, mean, sigma);
+}
+
+/* All rows of the side anew. */
+static void fit_parameter(spt__side *s, int32_t d, const widths *w, const spt__side_rows *rows)
 {
     const spt__record *r = s->record;
-    const spt__domain *domain = &r->domains[d];
     const double *position = r->position + d * r->capacity;
     const int32_t *order = r->order + d * r->capacity;
-    double *sigma = s->sigma + d * s->capacity, *peak = s->peak + d * s->capacity;
-    double *mean = s->work, *width = s->work + s->capacity + 1;
-    int64_t n = 0;
+    int32_t last = -1;
+    double before = NAN;
     for (int64_t i = 0; i < r->present[d]; i++) {
         if (rows->code[order[i]] != rows->mine) continue;
-        s->active[n] = order[i];
-        mean[n++] = position[order[i]];
-    }
-    neighbour_widths(s, domain, mean, n, width);
-    double top = peak_of(s, domain, (domain->lo + domain->hi) / 2, domain->hi - domain->lo);
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t row = s->active[i];
-        if (sigma[row] != width[i]) {
-            sigma[row] = width[i];
-            peak[row] = peak_of(s, domain, mean[i], width[i]);
+        if (last >= 0) {
+            set_width(s, d, w, last, before, position[order[i]]);
+            before = position[last];
         }
-        if (peak[row] > top) top = peak[row];
+        last = order[i];
     }
-    s->top[d] = top;
+    if (last >= 0) set_width(s, d, w, last, before, NAN);
 }
 
-/* ---- weights -------------------------------------------------------------------------------- */
-
-/* Weight of the observation of age rank `i` (0 the oldest) of `n`. */
-static double age_weight(int64_t i, int64_t n, int64_t full)
+/* The place of a row in the order of a parameter. */
+static int64_t place_of(const spt__record *r, int32_t d, int32_t row)
 {
-    const int64_t old = n - full;
-    if (old <= 0 || i >= old) return 1;
-    const double first = 1.0 / (double)n;
-    return old == 1 ? first : first + (1 - first) * (double)i / (double)(old - 1);
+    const double *position = r->position + d * r->capacity, at = position[row];
+    const int32_t *order = r->order + d * r->capacity;
+    int64_t from = 0, to = r->present[d] - 1;
+    while (from < to) {
+        const int64_t middle = from + (to - from) / 2;
+        const double there = position[order[middle]];
+        if (there < at || (there == at && order[middle] < row))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
 }
+
+/* The nearest row of the side from place `i` on, in steps of `by`; -1: none. */
+static int32_t nearest(const spt__record *r, int32_t d, const spt__side_rows *rows, int64_t i,
+                       int64_t by)
+{
+    const int32_t *order = r->order + d * r->capacity;
+    for (; i >= 0 && i < r->present[d]; i += by)
+        if (rows->code[order[i]] == rows->mine) return order[i];
+    return -1;
+}
+
+static void refit_row(spt__side *s, int32_t d, const widths *w, const spt__side_rows *rows,
+                      int32_t row)
+{
+    const spt__record *r = s->record;
+    const double *position = r->position + d * r->capacity;
+    if (row < 0) return;
+    const int64_t at = place_of(r, d, row);
+    const int32_t below = nearest(r, d, rows, at - 1, -1), above = nearest(r, d, rows, at + 1, 1);
+    set_width(s, d, w, row, below < 0 ? NAN : position[below], above < 0 ? NAN : position[above]);
+}
+
+/* Only rows that came, left, or have another neighbour now. */
+static void refit_parameter(spt__side *s, int32_t d, const widths *w, const spt__side_rows *rows,
+                            const int32_t *changed, int64_t n)
+{
+    const spt__record *r = s->record;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t row = changed[i];
+        if (isnan(r->position[d * r->capacity + row])) continue;
+        const int64_t at = place_of(r, d, row);
+        refit_row(s, d, w, rows, nearest(r, d, rows, at - 1, -1));
+        if (rows->code[row] == rows->mine) refit_row(s, d, w, rows, row);
+        refit_row(s, d, w, rows, nearest(r, d, rows, at + 1, 1));
+    }
+}
+
+static bool is_mine(const spt__side *s, const spt__side_rows *rows, int64_t row, bool before)
+{
+    if (before) return row < s->n_code && s->code[row] == rows->mine;
+    return rows->code[row] == rows->mine;
+}
+
+/* The rows that came or left since sigmas were worked out, at most `most`; -1: more, or not known.
+ */
+static int64_t find_changed(const spt__side *s, const spt__side_rows *rows, int32_t *changed,
+                            int64_t most)
+{
+    int64_t n = 0;
+    if (s->n_code < 0) return -1;
+    for (int64_t i = 0; i < s->record->n; i++) {
+        if (is_mine(s, rows, i, true) == is_mine(s, rows, i, false)) continue;
+        if (n == most) return -1;
+        changed[n++] = (int32_t)i;
+    }
+    return n;
+}
+
+static void fit_widths(spt__side *s, const spt__side_rows *rows)
+{
+    enum { FEW = 16 };
+    const spt__record *r = s->record;
+    int32_t changed[FEW];
+    const int64_t n_changed = find_changed(s, rows, changed, FEW);
+    for (int32_t b = 0; b < s->blocks->n; b++)
+        for (int32_t m = 0; m < s->blocks->items[b].n; m++) {
+            const int32_t d = s->blocks->items[b].members[m];
+            const spt__domain *domain = &r->domains[d];
+            if (domain->kind == SPT__DOMAIN_CATEGORY) continue;
+            const double *position = r->position + d * r->capacity;
+            int64_t n = 0, then = 0;
+            for (int64_t i = 0; i < r->n; i++)
+                n += rows->code[i] == rows->mine && !isnan(position[i]);
+            then = n;
+            for (int64_t i = 0; i < n_changed; i++)
+                if (!isnan(position[changed[i]]))
+                    then += rows->code[changed[i]] == rows->mine ? -1 : 1;
+            const widths now = widths_of(s, d, n), before = widths_of(s, d, then);
+            s->least[d] = now.least;
+            if (n_changed >= 0 && now.least == before.least && now.ends == before.ends &&
+                now.lone == before.lone)
+                refit_parameter(s, d, &now, rows, changed, n_changed);
+            else
+                fit_parameter(s, d, &now, rows);
+        }
+    memcpy(s->code, rows->code, (size_t)r->n * sizeof *s->code);
+    s->n_code = r->n;
+}
+
+/* ---- weights ----------------------------------------------------------------------------- */
 
 /* Weights by rank: ascending rows get the weight of their rank among the block's. `place` maps a
  * row to its index in the block. */
@@ -201,8 +376,13 @@ static void set_weights(spt__side *s, int32_t b, const spt__side_rows *rows, int
         ei_weights(rows, of);
     } else {
         const int64_t full = s->weights == SPT__WEIGHTS_AGE ? s->rule->forgetting : of->n;
-        for (int64_t i = 0; i < of->n; i++)
-            of->weight[i] = age_weight(i, of->n, full);
+        const int64_t old = of->n > full ? of->n - full : 0;
+        const double first = 1.0 / (double)of->n;
+        const double slope = old > 1 ? (1 - first) / (double)(old - 1) : 0;
+        for (int64_t i = 0; i < old; i++)
+            of->weight[i] = first + slope * (double)i;
+        for (int64_t i = old; i < of->n; i++)
+            of->weight[i] = 1;
     }
     double sum = 0, most = 0, prior = s->rule->prior_weight;
     for (int64_t i = 0; i < of->n; i++)
@@ -240,7 +420,7 @@ static void set_norm(spt__side *s, int32_t b)
     of->log_norm = log(mass / of->total);
 }
 
-/* ---- rows of blocks -------------------------------------------------------------------------- */
+/* ---- rows of blocks ---------------------------------------------------------------------- */
 
 static bool has_block(const spt__record *r, const spt__block *block, int structure, int64_t row)
 {
@@ -297,6 +477,13 @@ static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, spt__err *e)
         int64_t k = 0;
         for (int64_t i = 0; i < n; i++)
             if (has_block(r, &s->blocks->items[b], structure, own[i])) of->rows[k++] = own[i];
+        if (!s->good && s->blocks->items[b].n_context > 0) {
+            int32_t *slot = s->slot + b * (s->capacity + 1);
+            for (int64_t i = 0; i < r->n; i++)
+                slot[i] = -1;
+            for (int64_t i = 0; i < k; i++)
+                slot[of->rows[i]] = (int32_t)i;
+        }
         set_weights(s, b, rows, place);
         set_norm(s, b);
     }
@@ -307,14 +494,8 @@ static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, spt__err *e)
 int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_rows *rows,
                       spt__err *e)
 {
-    const spt__record *r = s->record;
     s->blocks = blocks;
-    SPT__TRY(reserve(s, blocks->n, e));
-    for (int32_t b = 0; b < blocks->n; b++)
-        for (int32_t i = 0; i < blocks->items[b].n; i++) {
-            const int32_t d = blocks->items[b].members[i];
-            s->top[d] = 0;
-            if (r->domains[d].kind != SPT__DOMAIN_CATEGORY) fit_parameter(s, d, rows);
-        }
+    SPT__TRY(reserve(s, s->rule->structure == SPT__STRUCTURE_TREE ? blocks->n : 0, e));
+    fit_widths(s, rows);
     return fit_blocks(s, rows, e);
 }

@@ -48,12 +48,16 @@ static int64_t insert(ranked *list, int64_t n, int64_t most, const ranked *item)
 }
 
 int32_t spt__tpe_split(spt_ctx *ctx, const spt__view *view, const spt__tpe_rule *rule,
-                       spt__split *split, spt__err *e)
+                       const bool *only, spt__split *split, spt__err *e)
 {
     ranked *list = spt__alloc(ctx, (size_t)view->n, sizeof *list), item;
     if (!list) return spt__nomem(e);
     int64_t eligible = 0, counted = 0;
     for (int64_t i = 0; i < view->n; i++) {
+        if (only && !only[i]) {
+            split->code[i] = SPT__IGNORED;
+            continue;
+        }
         const int standing_ = standing(view, i, rule, &item);
         split->code[i] = (uint8_t)(standing_ == SPT__GOOD ? SPT__BAD : standing_);
         counted += standing_ == SPT__GOOD || rule->count_all;

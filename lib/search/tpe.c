@@ -3,6 +3,8 @@
  * the good ones, the one with the highest ratio of the two densities is proposed. */
 #include "tpe.h"
 
+#include "branch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,16 +17,23 @@ typedef struct tpe {
     spt__tpe_rule rule;
     spt__record record;
     spt__side good, bad;
+    spt__side focus_good, focus_bad; /* of the trials of one branch */
+    uint64_t branch;                 /* which one */
+    bool branching;                  /* the space has several */
+    const spt__view *view;           /* between prepare() and the last draw() */
     spt__blocks blocks;
     spt__rng *rngs;           /* of parameters and blocks */
     double *value, *position; /* of the candidate that is looked at */
+    int32_t *place;
     bool *common;
     int32_t *starts; /* per parameter: the block that it is the first member of, or -1 */
     uint8_t *code;
     int32_t *ranked;
     int64_t n_code;
     spt__split split;
-    bool fitted; /* the model, not the start-up, proposes */
+    bool whole;  /* it is of all trials */
+    bool ready;  /* the model, not the start-up, proposes */
+    bool fitted; /* the model of all trials was made for this ask */
     /* The candidates of one batch, best first: a refusal moves on to the next. */
     double *candidates; /* values of all of them */
     struct scored *order;
@@ -43,8 +52,7 @@ static int best_first(const void *pa, const void *pb)
     return (a->index > b->index) - (a->index < b->index);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------
- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static void tpe_destroy(spt__sampler *s)
 {
@@ -52,10 +60,13 @@ static void tpe_destroy(spt__sampler *s)
     if (!t) return;
     spt__side_free(&t->good);
     spt__side_free(&t->bad);
+    spt__side_free(&t->focus_good);
+    spt__side_free(&t->focus_bad);
     spt__blocks_free(&t->blocks);
     if (t->record.ctx) spt__record_free(&t->record);
     spt__free(s->ctx, t->rngs);
     spt__free(s->ctx, t->value);
+    spt__free(s->ctx, t->place);
     spt__free(s->ctx, t->common);
     spt__free(s->ctx, t->starts);
     spt__free(s->ctx, t->code);
@@ -89,22 +100,28 @@ static int32_t tpe_init(spt__sampler *s, spt__err *e)
     SPT__TRY(spt__record_init(&t->record, s->ctx, s->domains, p, e));
     SPT__TRY(spt__side_init(&t->good, &t->record, &t->rule, true, e));
     SPT__TRY(spt__side_init(&t->bad, &t->record, &t->rule, false, e));
+    SPT__TRY(spt__side_init(&t->focus_good, &t->record, &t->rule, true, e));
+    SPT__TRY(spt__side_init(&t->focus_bad, &t->record, &t->rule, false, e));
     const bool tree = t->rule.structure == SPT__STRUCTURE_TREE;
     t->rngs = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->rngs);
     t->value = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->value);
+    t->place = spt__alloc(s->ctx, (size_t)p, sizeof *t->place);
     t->common = spt__calloc(s->ctx, (size_t)p, sizeof *t->common);
     t->starts = spt__alloc(s->ctx, (size_t)p, sizeof *t->starts);
     t->candidates = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates * (size_t)p : 1,
                                sizeof *t->candidates);
     t->order = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates : 1, sizeof *t->order);
-    if (!t->rngs || !t->value || !t->common || !t->starts || !t->candidates || !t->order)
+    if (!t->rngs || !t->value || !t->place || !t->common || !t->starts || !t->candidates ||
+        !t->order)
         return spt__nomem(e);
     t->position = t->value + p;
-    return t->rule.structure == SPT__STRUCTURE_COMMON ? SPT_OK : make_blocks(s, e);
+    if (t->rule.structure != SPT__STRUCTURE_COMMON) SPT__TRY(make_blocks(s, e));
+    for (int32_t i = 0; i < p; i++)
+        t->branching = t->branching || s->space->parameters[i].when.n > 0;
+    return SPT_OK;
 }
 
-/* ---- the model
- * ------------------------------------------------------------------------------------ */
+/* ---- the model --------------------------------------------------------------------------- */
 
 /* The parameters that all complete and pruned trials have. */
 static void find_common(const spt__view *view, bool *common)
@@ -132,20 +149,31 @@ static int32_t room_for(spt__sampler *s, tpe *t, int64_t n, spt__err *e)
     return SPT_OK;
 }
 
-static int32_t split(spt__sampler *s, const spt__view *view, spt__err *e)
+/* only: which trials count, or NULL for all. */
+static int32_t split(spt__sampler *s, const spt__view *view, const bool *only, spt__err *e)
 {
     tpe *t = s->memory;
-    t->fitted = false;
-    t->batch = -1;
     SPT__TRY(room_for(s, t, view->n, e));
+    t->whole = only == NULL;
     t->split = (spt__split){.code = t->code, .ranked = t->ranked};
-    return spt__tpe_split(s->ctx, view, &t->rule, &t->split, e);
+    return spt__tpe_split(s->ctx, view, &t->rule, only, &t->split, e);
 }
 
-static int32_t fit(spt__sampler *s, const spt__view *view, spt__err *e)
+/* The record, and what the sides know of rows that it has replaced. */
+static int32_t follow(tpe *t, const spt__view *view, spt__err *e)
+{
+    SPT__TRY(spt__record_follow(&t->record, view, e));
+    spt__side *const sides[] = {&t->good, &t->bad, &t->focus_good, &t->focus_bad};
+    for (int i = 0; i < 4; i++)
+        spt__side_forget(sides[i]);
+    return SPT_OK;
+}
+
+/* Fit two densities to the trials as they were split. */
+static int32_t fit(spt__sampler *s, const spt__view *view, spt__side *good, spt__side *bad,
+                   spt__err *e)
 {
     tpe *t = s->memory;
-    SPT__TRY(spt__record_follow(&t->record, view, e));
     if (t->rule.structure == SPT__STRUCTURE_COMMON) {
         find_common(view, t->common);
         SPT__TRY(make_blocks(s, e));
@@ -156,23 +184,64 @@ static int32_t fit(spt__sampler *s, const spt__view *view, spt__err *e)
                            .n = t->split.n_good,
                            .loss = view->loss,
                            .threshold = t->split.threshold};
-    SPT__TRY(spt__side_fit(&t->good, &t->blocks, &rows, e));
+    SPT__TRY(spt__side_fit(good, &t->blocks, &rows, e));
     rows.mine = SPT__BAD;
-    return spt__side_fit(&t->bad, &t->blocks, &rows, e);
+    return spt__side_fit(bad, &t->blocks, &rows, e);
 }
 
 static int32_t tpe_prepare(spt__sampler *s, const spt__view *view, spt__err *e)
 {
     tpe *t = s->memory;
-    SPT__TRY(split(s, view, e));
+    t->view = view;
+    t->fitted = t->ready = false;
+    t->batch = -1;
+    SPT__TRY(split(s, view, NULL, e));
     if (t->split.counted < t->rule.startup) return SPT_OK;
-    SPT__TRY(fit(s, view, e));
+    SPT__TRY(follow(t, view, e));
+    t->ready = true;
+    return SPT_OK;
+}
+
+/* ---- branches ---------------------------------------------------------------------------- */
+
+/* While the search rests, a share of the proposals is made from the trials of one branch alone,
+ * another than the best one: what was learnt within it counts there, however good other branches
+ * are. */
+static int32_t focus(spt__sampler *s, int64_t sequence, int64_t batch, bool *focused, spt__err *e)
+{
+    tpe *t = s->memory;
+    const spt__view *view = t->view;
+    spt__rng rng;
+    bool rests = false;
+    *focused = false;
+    spt__sampler_rng(s, sequence, (int32_t)batch, 2 * s->space->n, &rng);
+    if (!t->branching || spt__rng_double(&rng) >= t->rule.focus) return SPT_OK;
+    SPT__TRY(spt__branch_rests(s->ctx, view, t->rule.focus_after, &rests, e));
+    if (!rests) return SPT_OK;
+    SPT__TRY(spt__branch_least_tried(s->ctx, view, t->rule.branches, focused, &t->branch, e));
+    if (!*focused) return SPT_OK;
+    bool *only = spt__alloc(s->ctx, (size_t)view->n, sizeof *only);
+    if (!only) return spt__nomem(e);
+    for (int64_t i = 0; i < view->n; i++)
+        only[i] = spt__branch_of(view->values + i * view->n_params, view->n_params) == t->branch;
+    int32_t status = split(s, view, only, e);
+    if (status >= 0) status = fit(s, view, &t->focus_good, &t->focus_bad, e);
+    spt__free(s->ctx, only);
+    return status;
+}
+
+/* The model of all trials, if there is none yet for this ask. */
+static int32_t fit_all(spt__sampler *s, spt__err *e)
+{
+    tpe *t = s->memory;
+    if (t->fitted) return SPT_OK;
+    if (!t->whole) SPT__TRY(split(s, t->view, NULL, e));
+    SPT__TRY(fit(s, t->view, &t->good, &t->bad, e));
     t->fitted = true;
     return SPT_OK;
 }
 
-/* ---- candidates
- * ----------------------------------------------------------------------------------- */
+/* ---- candidates -------------------------------------------------------------------------- */
 
 static void begin_streams(spt__sampler *s, int64_t sequence, int64_t batch)
 {
@@ -190,38 +259,54 @@ static bool touches(const spt__block *block, const double *values)
     return false;
 }
 
-static double bad_log(tpe *t, const spt__point *at)
+static double bad_log(spt__side *bad, const spt__point *at)
 {
     double sum = 0;
-    spt__side_begin(&t->bad, at);
-    for (int32_t b = 0; b < t->blocks.n; b++)
-        if (touches(&t->blocks.items[b], at->value)) sum += spt__side_log(&t->bad, b, at);
+    spt__side_begin(bad, at);
+    for (int32_t b = 0; b < bad->blocks->n; b++)
+        if (touches(&bad->blocks->items[b], at->value)) sum += spt__side_log(bad, b, at);
     return sum;
 }
 
-/* A batch of whole configurations, parents before children, sorted by the ratio. */
-static void draw_tree(spt__sampler *s, int64_t sequence, int64_t batch)
+/* One whole configuration, parents before children; the log of the good side's density there. */
+static double draw_whole(spt__sampler *s, spt__side *good, spt__point *at)
+{
+    tpe *t = s->memory;
+    double log_good = 0;
+    for (int32_t i = 0; i < s->space->n; i++)
+        at->value[i] = NAN;
+    for (int32_t i = 0; i < s->space->n; i++) {
+        if (!isnan(at->value[i]) || !spt__space_exists(s->space, i, at->value)) continue;
+        if (spt__domain_single(&s->domains[i])) at->value[i] = s->domains[i].parameter->low;
+        if (t->starts[i] < 0) continue;
+        spt__side_draw(good, t->starts[i], at, t->rngs);
+        log_good += spt__side_log(good, t->starts[i], at);
+    }
+    return log_good;
+}
+
+/* A batch of configurations, sorted by the ratio of the densities. */
+static int32_t draw_tree(spt__sampler *s, int64_t sequence, int64_t batch, spt__err *e)
 {
     tpe *t = s->memory;
     const size_t width = (size_t)s->space->n * sizeof *t->value;
-    spt__point at = {t->value, t->position};
+    spt__point at = {t->value, t->position, t->place};
+    bool focused = false;
+    SPT__TRY(focus(s, sequence, batch, &focused, e));
+    if (!focused) SPT__TRY(fit_all(s, e));
+    spt__side *good = focused ? &t->focus_good : &t->good;
+    spt__side *bad = focused ? &t->focus_bad : &t->bad;
     begin_streams(s, sequence, batch);
     for (int64_t c = 0; c < t->rule.candidates; c++) {
-        double score = 0;
-        for (int32_t i = 0; i < s->space->n; i++)
-            at.value[i] = NAN;
-        for (int32_t i = 0; i < s->space->n; i++) {
-            if (!isnan(at.value[i]) || !spt__space_exists(s->space, i, at.value)) continue;
-            if (spt__domain_single(&s->domains[i])) at.value[i] = s->domains[i].parameter->low;
-            if (t->starts[i] < 0) continue;
-            spt__side_draw(&t->good, t->starts[i], &at, t->rngs);
-            score += spt__side_log(&t->good, t->starts[i], &at);
-        }
-        t->order[c] = (scored){score - bad_log(t, &at), c};
+        const double log_good = draw_whole(s, good, &at);
+        /* The densities of one branch know nothing of the others. */
+        const bool astray = focused && spt__branch_of(at.value, s->space->n) != t->branch;
+        t->order[c] = (scored){astray ? -INFINITY : log_good - bad_log(bad, &at), c};
         memcpy(t->candidates + c * s->space->n, at.value, width);
     }
     qsort(t->order, (size_t)t->rule.candidates, sizeof *t->order, best_first);
     t->batch = batch;
+    return SPT_OK;
 }
 
 /* The best of so many draws of one block. */
@@ -229,7 +314,7 @@ static void draw_block(spt__sampler *s, int32_t b, double *values)
 {
     tpe *t = s->memory;
     const spt__block *block = &t->blocks.items[b];
-    spt__point at = {t->value, t->position};
+    spt__point at = {t->value, t->position, t->place};
     double most = -INFINITY;
     for (int32_t i = 0; i < s->space->n; i++)
         at.value[i] = NAN;
@@ -266,38 +351,43 @@ static int32_t tpe_draw(spt__sampler *s, int64_t sequence, int32_t attempt, doub
                         spt__err *e)
 {
     tpe *t = s->memory;
-    (void)e;
-    if (!t->fitted && t->rule.startup_sobol) {
+    if (!t->ready && t->rule.startup_sobol) {
         spt__sampler_sobol_point(s, sequence, attempt, values);
-    } else if (!t->fitted || attempt >= MODEL_ATTEMPTS) {
+    } else if (!t->ready || attempt >= MODEL_ATTEMPTS) {
         spt__sampler_uniform(s, sequence, attempt, values);
     } else if (t->rule.structure == SPT__STRUCTURE_TREE) {
         const int64_t batch = attempt / t->rule.candidates, rank = attempt % t->rule.candidates;
-        if (t->batch != batch) draw_tree(s, sequence, batch);
+        if (t->batch != batch) SPT__TRY(draw_tree(s, sequence, batch, e));
         memcpy(values, t->candidates + t->order[rank].index * s->space->n,
                (size_t)s->space->n * sizeof *values);
     } else {
+        SPT__TRY(fit_all(s, e));
         draw_blocks(s, sequence, attempt, values);
     }
     return SPT_OK;
 }
 
-int32_t spt__tpe_look(spt__sampler *s, const spt__view *view, const double *values,
-                      double *log_good, double *log_bad, spt__err *e)
+int32_t spt__tpe_fit(spt__sampler *s, const spt__view *view, spt__err *e)
 {
     tpe *t = s->memory;
-    SPT__TRY(split(s, view, e));
-    SPT__TRY(fit(s, view, e));
-    spt__point at = {t->value, t->position};
-    for (int32_t i = 0; i < s->space->n; i++) {
-        at.value[i] = values[i];
-        at.position[i] = isnan(values[i]) ? NAN : spt__domain_scaled(&s->domains[i], values[i]);
-    }
+    t->view = view;
+    t->batch = -1;
+    t->ready = t->fitted = false;
+    SPT__TRY(split(s, view, NULL, e));
+    SPT__TRY(follow(t, view, e));
+    return fit(s, view, &t->good, &t->bad, e);
+}
+
+void spt__tpe_look(spt__sampler *s, const double *values, double *log_good, double *log_bad)
+{
+    tpe *t = s->memory;
+    spt__point at = {t->value, t->position, t->place};
+    for (int32_t i = 0; i < s->space->n; i++)
+        spt__point_set(&at, &s->domains[i], i, values[i]);
     *log_good = 0;
     for (int32_t b = 0; b < t->blocks.n; b++)
         if (touches(&t->blocks.items[b], values)) *log_good += spt__side_log(&t->good, b, &at);
-    *log_bad = bad_log(t, &at);
-    return SPT_OK;
+    *log_bad = bad_log(&t->bad, &at);
 }
 
 const spt__sampler_kind spt__sampler_tpe = {.name = "tpe",
