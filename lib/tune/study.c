@@ -155,6 +155,7 @@ void spt_study_free(spt_study *s)
     drop(&s->check_hook);
     drop(&s->events_hook);
     spt_history_free(s->history);
+    spt__free(ctx, s->marks);
     spt__sampler_free(s->sampler);
     spt_space_free(s->space);
     spt__free(ctx, s->name);
@@ -180,9 +181,43 @@ int32_t spt_study_pin_block(spt_study *s, const char *key, const void *data, int
     return spt__store_pin_block(s->store, s->id, &block);
 }
 
+static int64_t number_attribute(const spt__row *row, const char *key, int64_t otherwise)
+{
+    int64_t number;
+    const char *text = spt__row_attribute(row, key);
+    return text != NULL && spt__parse_int64(text, strlen(text), &number) && number >= 0 ? number
+                                                                                        : otherwise;
+}
+
+int64_t spt__row_sequence(const spt__row *row)
+{
+    return number_attribute(row, "sequence", row->number);
+}
+
 int32_t spt__study_refresh(spt_study *s)
 {
-    return spt__history_refresh(s->store, s->history);
+    int64_t n;
+    SPT__TRY(spt__history_refresh(s->store, s->history));
+    const spt__row *const *rows = spt__history_rows(s->history, &n);
+    if (n > s->mark_capacity) {
+        const int64_t capacity = n + n / 2 + 64;
+        spt__mark *marks = spt__realloc(s->ctx, s->marks, (size_t)capacity, sizeof *marks);
+        if (marks == NULL) return spt__nomem(&s->ctx->err);
+        s->marks = marks;
+        s->mark_capacity = capacity;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const spt__row *row = rows[i];
+        if (i < s->n_marks && s->marks[i].settled && s->marks[i].row == row) continue;
+        s->marks[i] = (spt__mark){.row = row,
+                                  .sequence = spt__row_sequence(row),
+                                  .queue = number_attribute(row, "queue", -1),
+                                  .counts = spt__row_counts(row),
+                                  .settled = row->state != SPT_TRIAL_RUNNING &&
+                                             row->state != SPT_TRIAL_WAITING};
+    }
+    s->n_marks = n;
+    return SPT_OK;
 }
 
 int32_t spt_study_history(spt_study *s, spt_history **out)
@@ -198,17 +233,6 @@ int32_t spt_study_history(spt_study *s, spt_history **out)
 }
 
 /* ---- ask ---- */
-
-int64_t spt__row_sequence(const spt__row *row)
-{
-    int64_t sequence;
-    for (int64_t i = 0; i < row->n_attrs; i++)
-        if (strcmp(row->attrs[i].key, "sequence") == 0 &&
-            spt__parse_int64(row->attrs[i].text, strlen(row->attrs[i].text), &sequence) &&
-            sequence >= 0)
-            return sequence;
-    return row->number;
-}
 
 static int by_sequence(const void *a, const void *b)
 {
@@ -226,6 +250,10 @@ static int by_value(const void *a, const void *b)
 
 void spt__entries_sort(spt__entry *entries, int64_t n)
 {
+    int64_t i = 1;
+    while (i < n && by_sequence(&entries[i - 1], &entries[i]) <= 0)
+        i++;
+    if (i >= n) return; /* the rule */
     qsort(entries, (size_t)n, sizeof *entries, by_sequence);
 }
 
@@ -233,8 +261,9 @@ void spt__entries_sort(spt__entry *entries, int64_t n)
  * them has. */
 static int32_t collect(spt_study *s, spt__entry **out, int64_t *count, int64_t *next)
 {
-    int64_t n, used = 0;
-    const spt__row *const *rows = spt__history_rows(s->history, &n);
+    int64_t used = 0;
+    const int64_t n = s->n_marks;
+    bool sorted = true;
     spt__entry *entries = spt__alloc(s->ctx, (size_t)n, sizeof *entries);
     int64_t *sequences = spt__alloc(s->ctx, (size_t)n, sizeof *sequences);
     if (entries == NULL || sequences == NULL) {
@@ -243,13 +272,14 @@ static int32_t collect(spt_study *s, spt__entry **out, int64_t *count, int64_t *
         return spt__nomem(&s->ctx->err);
     }
     for (int64_t i = 0; i < n; i++) {
-        const bool finished = spt__row_counts(rows[i]);
-        if (!finished && rows[i]->state != SPT_TRIAL_RUNNING) continue;
-        sequences[used] = spt__row_sequence(rows[i]);
-        entries[used] = (spt__entry){rows[i], sequences[used], finished};
+        const spt__mark *m = &s->marks[i];
+        if (!m->counts && m->row->state != SPT_TRIAL_RUNNING) continue;
+        sequences[used] = m->sequence;
+        entries[used] = (spt__entry){m->row, m->sequence, m->counts};
+        sorted = sorted && (used == 0 || sequences[used - 1] <= sequences[used]);
         used++;
     }
-    qsort(sequences, (size_t)used, sizeof *sequences, by_value);
+    if (!sorted) qsort(sequences, (size_t)used, sizeof *sequences, by_value);
     *next = 0;
     for (int64_t i = 0; i < used && sequences[i] <= *next; i++)
         if (sequences[i] == *next) *next += 1;
