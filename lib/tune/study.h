@@ -129,6 +129,9 @@ int32_t spt__study_ask(spt_study *study, spt_trial **out);
 int32_t spt__study_check_space(spt_study *study, const spt_config *config);
 /* May this configuration, of the host's, be a trial? */
 int32_t spt__study_check_given(spt_study *study, const spt_config *config);
+/* The trials that count or run, in the sampler's order (spt__free), and the lowest sequence number
+ * that none of them has. */
+int32_t spt__study_collect(spt_study *study, spt__entry **out, int64_t *count, int64_t *next);
 /* What the sampler proposes to who sees these entries, sorted. `accept` NULL: the study's own. */
 int32_t spt__study_propose(spt_study *study, const spt__entry *entries, int64_t n, int64_t sequence,
                            spt__accept_fn accept, void *arg, spt_config **config);
