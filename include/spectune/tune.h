@@ -80,6 +80,15 @@ SPT_API int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out);
  * @return SPT_OK, SPT_EINVAL (options of another kind), SPT_EBUSY (running) @since 0.1 */
 SPT_API int32_t spt_study_set_options(spt_study *study, const spt_options *options);
 
+/** Take proposals from this sampler from now on, in place of the one that spt_study_open() made: a
+ * host's own (spt_sampler_new_host()), given configurations (spt_sampler_new_given()), or any
+ * other. What it was told is not looked at: it sees the study's trials. Not on record: the host
+ * sets it again when the study goes on.
+ * @param sampler  of the same context and an equal space; kept alive by the study
+ * @return SPT_OK, SPT_EMISMATCH (the text names the difference), SPT_EINVAL (another context),
+ * SPT_EBUSY (running), SPT_ENOMEM @since 0.1 */
+SPT_API int32_t spt_study_set_sampler(spt_study *study, spt_sampler *sampler);
+
 /** Put a text on record that says what the losses mean ("target", "folds", ...). The first call
  * stores it; when it is there already it must be the same.
  * @return SPT_OK, SPT_EMISMATCH (the text names key and both values), SPT_ESTORE */

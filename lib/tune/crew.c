@@ -14,7 +14,8 @@ static bool is_over(const spt__flight *f)
 
 static bool may_start(const spt__crew *c, const spt__flight *f)
 {
-    if (f->begun < 0 || f->next >= c->cv->k || f->next > f->failed || atomic_load(&f->give_up))
+    if (f->deferred || f->begun < 0 || f->next >= c->cv->k || f->next > f->failed ||
+        atomic_load(&f->give_up))
         return false;
     return c->room == 0 || c->running == 0 || c->bytes + f->pattern.bytes <= c->room;
 }
@@ -205,6 +206,30 @@ static spt__flight *find(const spt__crew *c, const spt_trial *trial)
     return f;
 }
 
+static void init_pattern(spt__flight *f)
+{
+    spt_ctx *ctx = f->crew->ctx;
+    const spt__err before = ctx->err;
+    f->begun =
+        spt__cv_pattern_init(f->crew->cv, f->trial->config, f->trial->sequence, 0, 0, &f->pattern);
+    if (f->begun >= 0) return;
+    f->err = ctx->err;
+    ctx->err = before; /* until the trial's turn comes */
+}
+
+/* Its turn has come, and it is the oldest. */
+static void begin_deferred(spt__flight *f)
+{
+    spt__crew *c = f->crew;
+    if (!f->deferred) return;
+    init_pattern(f);
+    spt__mutex_lock(c->lock);
+    f->deferred = false;
+    measure_room(c);
+    spt__mutex_wake(c->lock);
+    spt__mutex_unlock(c->lock);
+}
+
 int32_t spt__flight_begin(spt__crew *c, spt_trial *trial)
 {
     spt_ctx *ctx = c->ctx;
@@ -228,12 +253,10 @@ int32_t spt__flight_begin(spt__crew *c, spt_trial *trial)
         free_flight(f);
         return spt__nomem(&ctx->err);
     }
-    const spt__err before = ctx->err;
-    f->begun = spt__cv_pattern_init(c->cv, trial->config, trial->sequence, 0, 0, &f->pattern);
-    if (f->begun < 0) {
-        f->err = ctx->err;
-        ctx->err = before; /* until the trial's turn comes */
-    }
+    /* How much one trial needs beside others is not known before its network is made, so under a
+     * limit trials run one after the other, each with as many folds at a time as fit. */
+    f->deferred = ctx->memory_limit > 0 && c->flights != NULL;
+    if (!f->deferred) init_pattern(f);
     spt__mutex_lock(c->lock);
     spt__flight **at = &c->flights;
     while (*at != NULL)
@@ -249,7 +272,8 @@ spt_trial *spt__crew_next(spt__crew *c, bool any)
 {
     spt__mutex_lock(c->lock);
     spt__flight *f = c->flights;
-    while (any && c->team != NULL && f != NULL && f->begun >= 0 && !is_over(f)) {
+    while (any && c->team != NULL && c->ctx->memory_limit == 0 && f != NULL && f->begun >= 0 &&
+           !is_over(f)) {
         f = f->next_flight;
         if (f != NULL) continue;
         spt__mutex_wait(c->lock);
@@ -354,6 +378,7 @@ static int32_t finish(spt__flight *f, double *loss)
 int32_t spt__flight_finish(spt__crew *c, const spt_trial *trial, double *loss)
 {
     spt__flight *f = find(c, trial);
+    begin_deferred(f);
     const int32_t answer = finish(f, loss);
     leave(f);
     return answer;

@@ -43,15 +43,16 @@ struct spt__flight {
     atomic_int give_up; /* no fold need go on */
     atomic_int overdue; /* because the time that a trial may take is used up */
     /* Under the crew's lock: */
-    int32_t next, running;          /* place of the fold to start next; how many run */
-    int32_t decided;                /* so many places are done and looked at, in order */
-    int32_t failed;                 /* the lowest place that failed, k if none */
-    int32_t pruned;                 /* the place after which the trial is given up, k if none */
-    spt__verdict verdict;           /* then */
-    spt__err err;                   /* of `failed`, or of the beginning */
-    int32_t begun;                  /* status of the beginning */
-    bool *ended;                    /* k */
-    spt__fold_end *ends;            /* k */
+    int32_t next, running; /* place of the fold to start next; how many run */
+    int32_t decided;       /* so many places are done and looked at, in order */
+    int32_t failed;        /* the lowest place that failed, k if none */
+    int32_t pruned;        /* the place after which the trial is given up, k if none */
+    spt__verdict verdict;  /* then */
+    spt__err err;          /* of `failed`, or of the beginning */
+    int32_t begun;         /* status of the beginning */
+    bool deferred;         /* it has not begun: memory is limited, and others are in flight */
+    bool *ended;           /* k */
+    spt__fold_end *ends;   /* k */
     spt__fold_post **first, **last; /* k queues */
     int64_t *steps;                 /* k: folds in the order of places, for the pruner */
     double *values;                 /* k: their RMSE */

@@ -12,37 +12,32 @@
 
 /* ---- what waits ---- */
 
-static int64_t queue_of(const spt__row *row)
-{
-    int64_t number;
-    const char *text = spt__row_attribute(row, "queue");
-    return text != NULL && spt__parse_int64(text, strlen(text), &number) ? number : -1;
-}
-
 /* Has this, or what came of it, been run or refused? */
-static bool is_served(const spt__row *row)
+static bool is_served(const spt__mark *mark)
 {
-    return row->state == SPT_TRIAL_RUNNING || spt__row_counts(row) ||
-           spt__row_attribute(row, "refused") != NULL;
+    return mark->row->state == SPT_TRIAL_RUNNING || mark->counts ||
+           spt__row_attribute(mark->row, "refused") != NULL;
 }
 
 int32_t spt__queue_next(spt_study *s, const spt__row **row)
 {
-    int64_t n, used = 0, best = -1;
-    const spt__row *const *rows = spt__history_rows(s->history, &n);
+    int64_t used = 0, n = 0, best = -1;
     *row = NULL;
-    const spt__row **queued = spt__alloc(s->ctx, (size_t)n, sizeof *queued);
+    for (int64_t i = 0; i < s->n_marks; i++)
+        n += s->marks[i].queue >= 0;
+    if (n == 0) return SPT_OK;
+    const spt__mark **queued = spt__alloc(s->ctx, (size_t)n, sizeof *queued);
     if (queued == NULL) return spt__nomem(&s->ctx->err);
-    for (int64_t i = 0; i < n; i++)
-        if (queue_of(rows[i]) >= 0) queued[used++] = rows[i];
+    for (int64_t i = 0; i < s->n_marks; i++)
+        if (s->marks[i].queue >= 0) queued[used++] = &s->marks[i];
     for (int64_t i = 0; i < used; i++) {
-        const int64_t number = queue_of(queued[i]);
-        bool served = false;
+        const int64_t number = queued[i]->queue;
+        bool served = best >= 0 && number > best;
         for (int64_t j = 0; j < used && !served; j++)
-            served = queue_of(queued[j]) == number && is_served(queued[j]);
-        if (served || (best >= 0 && number > best)) continue;
+            served = queued[j]->queue == number && is_served(queued[j]);
+        if (served) continue;
         best = number;
-        *row = queued[i];
+        *row = queued[i]->row;
     }
     spt__free(s->ctx, (void *)queued);
     return SPT_OK;
@@ -171,7 +166,7 @@ static int32_t find_same(spt_study *s, const char *names, const double *values, 
     *number = -1;
     for (int64_t i = 0; i < n && status >= 0 && *number < 0; i++) {
         const char *fixed = spt__row_attribute(rows[i], "fixed");
-        if (queue_of(rows[i]) < 0 || fixed == NULL || strcmp(fixed, names) != 0) continue;
+        if (s->marks[i].queue < 0 || fixed == NULL || strcmp(fixed, names) != 0) continue;
         status = fixed_values(s, rows[i], theirs);
         bool same = status >= 0;
         for (int32_t k = 0; k < s->space->n && same; k++)

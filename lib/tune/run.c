@@ -224,10 +224,9 @@ static int32_t look_at_best(const spt_study *s)
         if (rows[i]->state == SPT_TRIAL_WAITING && spt__row_repeats(rows[i]) >= 0) return SPT_OK;
     if (rows[best]->value <= s->rules.stop_at) return SPT_STOP_TARGET;
     if (s->rules.patience == 0) return SPT_OK;
-    const int64_t at = spt__row_sequence(rows[best]);
     for (int64_t i = 0; i < n; i++)
-        since += spt__row_counts(rows[i]) && spt__row_repeats(rows[i]) < 0 &&
-                 spt__row_sequence(rows[i]) > at;
+        since += s->marks[i].counts && spt__row_repeats(rows[i]) < 0 &&
+                 s->marks[i].sequence > s->marks[best].sequence;
     return since >= s->rules.patience ? SPT_STOP_PLATEAU : SPT_OK;
 }
 

@@ -31,6 +31,13 @@ typedef struct spt__rules {
     bool wait;        /* false: as 0, though so many run at a time */
 } spt__rules;
 
+/* What is asked of every trial each time, looked up once. */
+typedef struct spt__mark {
+    const spt__row *row;
+    int64_t sequence, queue; /* queue: -1 if it was never enqueued */
+    bool counts, settled;    /* settled: it has ended, so nothing of this changes */
+} spt__mark;
+
 struct spt_study {
     spt_ctx *ctx;
     _Atomic int64_t refs;
@@ -40,6 +47,8 @@ struct spt_study {
     spt_space *space;
     spt__sampler *sampler;
     spt_history *history; /* grows; refreshed when it is looked at */
+    spt__mark *marks;     /* one per row of it, as of the last refresh */
+    int64_t n_marks, mark_capacity;
     spt_objective_fn objective;
     struct spt_cv *cv; /* when the objective is a cross-validation's; kept alive by its hook */
     spt_check_fn check;
@@ -121,6 +130,9 @@ int32_t spt__study_ask(spt_study *study, spt_trial **out);
 int32_t spt__study_check_space(spt_study *study, const spt_config *config);
 /* May this configuration, of the host's, be a trial? */
 int32_t spt__study_check_given(spt_study *study, const spt_config *config);
+/* The trials that count or run, in the sampler's order (spt__free), and the lowest sequence number
+ * that none of them has. */
+int32_t spt__study_collect(spt_study *study, spt__entry **out, int64_t *count, int64_t *next);
 /* What the sampler proposes to who sees these entries, sorted. `accept` NULL: the study's own. */
 int32_t spt__study_propose(spt_study *study, const spt__entry *entries, int64_t n, int64_t sequence,
                            spt__accept_fn accept, void *arg, spt_config **config);
@@ -150,7 +162,7 @@ void spt__prune_words(const spt__prune_rule *rule, const spt__verdict *verdict, 
 /* Has the trial used up the seconds that it may take? Any thread. */
 bool spt__trial_overdue(const spt_trial *trial);
 
-/* Bring the history up to date. */
+/* Bring the history, and the marks, up to date. */
 int32_t spt__study_refresh(spt_study *study);
 
 /* Fill in trial, configuration, best so far, and hand it to the host. What the host says, as

@@ -271,6 +271,44 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+/* Two handles on one study, as two programs have them: nobody waits, and what each saw is on
+ * record. */
+START_TEST(two_programs)
+{
+    desk d;
+    spt_trial *a = NULL, *b = NULL, *c = NULL;
+    spt_study *other = NULL;
+    spt_history *h = NULL;
+    open_desk(&d, 1, "yes");
+    spt_options *s = new_sampler(d.ctx, "tpe", 3), *o = flight(d.ctx, 1, "yes", "none");
+    OK(d.ctx, spt_study_open(d.store, "s", NULL, s, &other));
+    OK(d.ctx, spt_study_set_options(other, o));
+    for (int i = 0; i < 6; i++) {
+        OK(d.ctx, spt_study_ask(d.study, &a));
+        OK(d.ctx, spt_study_ask(other, &b));
+        OK(d.ctx, spt_study_tell(other, b, SPT_TRIAL_COMPLETE, loss_of(b)));
+        OK(d.ctx, spt_study_ask(other, &c));
+        OK(d.ctx, spt_study_tell(d.study, a, SPT_TRIAL_COMPLETE, loss_of(a)));
+        OK(d.ctx, spt_study_tell(other, c, SPT_TRIAL_COMPLETE, loss_of(c)));
+        spt_trial_free(a);
+        spt_trial_free(b);
+        spt_trial_free(c);
+    }
+    OK(d.ctx, spt_study_history(d.study, &h));
+    ck_assert_str_eq(spt_history_attribute(h, 2, "saw"), "1");
+    ck_assert_str_eq(spt_history_attribute(h, 2, "pending"), "0");
+    ck_assert_str_eq(spt_history_attribute(h, 16, "saw"), "0-14");
+    ck_assert_str_eq(spt_history_attribute(h, 16, "pending"), "15");
+    spt_history_free(h);
+    replay_all(d.ctx, d.study);
+    replay_all(d.ctx, other);
+    spt_options_free(s);
+    spt_options_free(o);
+    spt_study_free(other);
+    close_desk(&d);
+}
+END_TEST
+
 /* ---- what callbacks may not do ---- */
 
 static int32_t nested_objective(spt_trial *trial, double *loss, void *user)
@@ -333,4 +371,4 @@ END_TEST
 SUITE_MAIN("tune flight", tcase_add_loop_test(tcase, threads_change_nothing, 0, 4);
            tcase_add_test(tcase, flights_differ); tcase_add_loop_test(tcase, nobody_waits, 0, 3);
            tcase_add_test(tcase, told_in_any_order); tcase_add_test(tcase, many_at_once);
-           tcase_add_loop_test(tcase, re_entry, 0, 3);)
+           tcase_add_test(tcase, two_programs); tcase_add_loop_test(tcase, re_entry, 0, 3);)

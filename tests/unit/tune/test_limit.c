@@ -26,7 +26,7 @@ typedef struct outcome {
 } outcome;
 
 /* TRIALS trials with folds side by side under the limit, and the ensemble of the best. */
-static void run(int64_t limit, int threads, outcome *out)
+static void run_flights(int64_t limit, int threads, int in_flight, outcome *out)
 {
     counter c = {0};
     spt_ctx *ctx = counting_ctx(&c);
@@ -44,6 +44,11 @@ static void run(int64_t limit, int threads, outcome *out)
     OK(ctx, spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store));
     OK(ctx, spt_study_open(store, "s", space, NULL, &study));
     OK(ctx, spt_study_set_cv(study, cv));
+    spt_options *rules = NULL;
+    OK(ctx, spt_study_options_new(ctx, &rules));
+    OK(ctx, spt_options_set_number(rules, "in_flight", in_flight));
+    OK(ctx, spt_study_set_options(study, rules));
+    spt_options_free(rules);
     out->status = spt_study_run(study, TRIALS, 0);
     out->peak = c.peak - before;
     out->model = NULL;
@@ -71,6 +76,11 @@ static void run(int64_t limit, int threads, outcome *out)
     ck_assert_int_eq(c.live, 0);
 }
 
+static void run(int64_t limit, int threads, outcome *out)
+{
+    run_flights(limit, threads, 0, out);
+}
+
 /* The least limit that lets all trials run: what one fold at a time needs. */
 static int64_t least_limit(void)
 {
@@ -96,6 +106,13 @@ START_TEST(fewer_folds_at_a_time)
     run(least, 3, &tight);
     run(least, 1, &one);
     ck_assert_int_eq(tight.status, SPT_STOP_TRIALS);
+    /* trials in flight keep to it too; the first ones are drawn, so they are the same */
+    outcome flights;
+    run_flights(least, 3, 3, &flights);
+    ck_assert_int_eq(flights.status, SPT_STOP_TRIALS);
+    ck_assert_msg(flights.peak <= least, "%lld of %lld", (long long)flights.peak, (long long)least);
+    ck_assert(memcmp(flights.values, tight.values, sizeof flights.values) == 0);
+    free(flights.model);
     for (int i = 0; i < TRIALS; i++) {
         ck_assert(free_of.values[i] == tight.values[i]);
         ck_assert(free_of.values[i] == one.values[i]);

@@ -272,7 +272,71 @@ START_TEST(cut_anywhere)
 }
 END_TEST
 
-SUITE_MAIN("tune study", tcase_add_loop_test(tcase, ask_and_tell, 0, 2);
+/* Proposes the rate that is the trial's number of hundredths, and tries what it may not. */
+static int32_t by_number(const spt_trials *trials, int64_t sequence, int32_t attempt, uint64_t seed,
+                         spt_config *config, void *user)
+{
+    spt_study *study = *(spt_study **)user;
+    spt_trial *trial = NULL;
+    (void)attempt;
+    (void)seed;
+    ck_assert_int_eq(spt_trials_count(trials), sequence);
+    ck_assert_int_eq(spt_study_ask(study, &trial), SPT_EBUSY);
+    if (sequence == 3) return SPT_STOP_EXHAUSTED;
+    return spt_config_set_number(config, "learning_rate", 0.01 * (double)(sequence + 1));
+}
+
+static int32_t rate_is_loss(spt_trial *trial, double *loss, void *user)
+{
+    (void)user;
+    *loss = rate_of(spt_trial_config(trial));
+    return SPT_OK;
+}
+
+/* A host's sampler in a study, whose space is another object with the same contents. */
+START_TEST(own_sampler)
+{
+    spt_ctx *ctx = new_ctx(1), *elsewhere = new_ctx(1);
+    spt_store *store = open_kind(ctx, _i);
+    spt_space *space = new_space(ctx), *equal = new_space(ctx), *preset = NULL,
+              *far = new_space(elsewhere);
+    spt_study *study = NULL;
+    spt_sampler *sampler = NULL;
+    spt_history *h = NULL;
+    OK(ctx, spt_space_preset(ctx, "small", &preset));
+    OK(ctx, spt_study_open(store, "s", space, NULL, &study));
+    OK(ctx, spt_study_set_objective(study, rate_is_loss, NULL, NULL));
+    OK(ctx, spt_sampler_new(ctx, preset, NULL, &sampler));
+    FAILS(ctx, SPT_EMISMATCH, "the sampler has another space",
+          spt_study_set_sampler(study, sampler));
+    spt_sampler_free(sampler);
+    OK(elsewhere, spt_sampler_new(elsewhere, far, NULL, &sampler));
+    FAILS(ctx, SPT_EINVAL, "another context", spt_study_set_sampler(study, sampler));
+    spt_sampler_free(sampler);
+    OK(ctx, spt_sampler_new_host(ctx, equal, NULL, by_number, &study, NULL, &sampler));
+    OK(ctx, spt_study_set_sampler(study, sampler));
+    spt_sampler_free(sampler);
+    spt_space_free(equal);
+    ck_assert_int_eq(spt_study_run(study, 5, 0), SPT_STOP_EXHAUSTED);
+    OK(ctx, spt_study_history(study, &h));
+    ck_assert_int_eq(spt_history_finished(h), 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_eq(spt_config_space(spt_history_config(h, i)), space);
+        NEAR(rate_of(spt_history_config(h, i)), 0.01 * (i + 1), 1e-15);
+    }
+    spt_history_free(h);
+    spt_study_free(study);
+    spt_space_free(far);
+    spt_space_free(preset);
+    spt_space_free(space);
+    close_kind(store, _i);
+    spt_ctx_free(elsewhere);
+    spt_ctx_free(ctx);
+}
+END_TEST
+
+SUITE_MAIN("tune study", tcase_add_loop_test(tcase, own_sampler, 0, 2);
+           tcase_add_loop_test(tcase, ask_and_tell, 0, 2);
            tcase_add_loop_test(tcase, the_run_loop, 0, 2);
            tcase_add_loop_test(tcase, hopeless, 0, 2);
            tcase_add_loop_test(tcase, other_spaces, 0, 2);
