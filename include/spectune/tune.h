@@ -160,10 +160,10 @@ SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
  * below 0, or told before), SPT_EBUSY (ended), SPT_ESTORE */
 SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
 /** Should the trial be given up, by the study's `prune` rule? Ask after spt_trial_report(); end the
- * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. What it is held against
- * are the trials that its proposal saw, so the answer does not depend on what has ended since.
- * Leaves its words as the trial's "reason".
- * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL, SPT_ENOMEM @since 0.1 */
+ * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. It is held against the
+ * trials that its proposal saw, so the answer does not depend on what has ended since. The words of
+ * the rule become the "reason" of a trial that is pruned and has none.
+ * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL @since 0.1 */
 SPT_API int32_t spt_trial_should_prune(spt_trial *trial);
 /** Attach a number or a text; stored when the trial is told. */
 SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);

@@ -279,6 +279,47 @@ START_TEST(epochs)
 }
 END_TEST
 
+static int32_t give_up(const spt_event *event, void *user)
+{
+    (void)user;
+    return event->kind == SPT_EVENT_EPOCH && event->epoch == 9 ? SPT_PRUNED : SPT_OK;
+}
+
+/* The host gives trials up within their first fold, while it and others run. */
+START_TEST(given_up_by_the_host)
+{
+    spt_ctx *ctx = new_ctx(1 + _i);
+    spt_dataset *ds = new_dataset(ctx, SAMPLES, 3);
+    spt_space *space = new_space(ctx);
+    spt_options *o = new_rules(ctx, "in_flight=2");
+    spt_cv *cv = new_cv(ctx, ds, "folds=4 epochs=40 patience=0");
+    spt_store *store = NULL;
+    spt_study *study = NULL;
+    spt_history *h = NULL;
+    OK(ctx, spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store));
+    OK(ctx, spt_study_open(store, "s", space, NULL, &study));
+    OK(ctx, spt_study_set_options(study, o));
+    OK(ctx, spt_study_set_cv(study, cv));
+    OK(ctx, spt_study_set_events(study, give_up, NULL, NULL));
+    ck_assert_int_eq(spt_study_run(study, 6, 0), SPT_STOP_TRIALS);
+    OK(ctx, spt_study_history(study, &h));
+    ck_assert_int_eq(count(h, SPT_TRIAL_PRUNED), 6);
+    for (int64_t i = 0; i < 6; i++) {
+        ck_assert_str_eq(spt_history_attribute(h, i, "reason"),
+                         "the host gave it up after 0 of 4 folds");
+        ck_assert_ptr_null(spt_history_attribute(h, i, "rungs"));
+    }
+    spt_history_free(h);
+    spt_options_free(o);
+    spt_study_free(study);
+    spt_store_free(store);
+    spt_cv_free(cv);
+    spt_space_free(space);
+    spt_dataset_free(ds);
+    spt_ctx_free(ctx);
+}
+END_TEST
+
 START_TEST(threads_change_nothing)
 {
     static outcome one, other;
@@ -369,4 +410,5 @@ SUITE_MAIN("tune prune", tcase_add_loop_test(tcase, the_run_loop, 0, PRUNERS);
            tcase_add_loop_test(tcase, later_ends_have_no_say, 0, PRUNERS);
            tcase_add_loop_test(tcase, threads_change_nothing, 0, PRUNERS);
            tcase_add_loop_test(tcase, epochs, 0, 2);
+           tcase_add_loop_test(tcase, given_up_by_the_host, 0, 3);
            tcase_add_loop_test(tcase, every_allocation, 0, PRUNERS);)
