@@ -165,7 +165,9 @@ SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
  * the rule become the "reason" of a trial that is pruned and has none.
  * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL @since 0.1 */
 SPT_API int32_t spt_trial_should_prune(spt_trial *trial);
-/** Attach a number or a text; stored when the trial is told. */
+/** Attach a number or a text; stored when the trial is told. A text under "reason" says why a trial
+ * failed or was pruned; "sequence", "saw", "pending", "given", "queue", "fixed" and "refused" are
+ * the library's own (SPT_EINVAL). */
 SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);
 SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text);
 /** Attach a block of bytes ("predictions"); copied; stored when the trial is told. */
