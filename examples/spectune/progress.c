@@ -152,7 +152,7 @@ int32_t progress_event(const spt_event *e, void *user)
     double folds = e->folds > 0 ? e->folds : 1;
     switch (e->kind) {
     case SPT_EVENT_TRIAL_START:
-        p->trial_from = progress_clock();
+        if (p->flying++ == 0) p->trial_from = progress_clock();
         snprintf(what, sizeof what, "trial %lld", (long long)e->trial);
         draw(p, 0, what);
         break;
@@ -167,6 +167,8 @@ int32_t progress_event(const spt_event *e, void *user)
         break;
     case SPT_EVENT_TRIAL_END:
         trial_end(p, e);
+        p->flying--;
+        p->trial_from = progress_clock(); /* with several in flight: since the last one ended */
         break;
     default: /* a newer library may tell of more */
         break;

@@ -16,6 +16,7 @@ typedef struct progress {
     double limit;      /* seconds that the run may last, 0 for no limit */
     double began;      /* clock at the start of the run */
     double trial_from; /* clock at the start of the running trial */
+    int flying;        /* trials that have begun and not ended */
     double drawn;      /* clock at the last drawing */
     double best;
     int64_t best_trial;

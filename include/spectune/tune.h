@@ -39,40 +39,43 @@ SPT_API int32_t spt_study_open(spt_store *store, const char *name, const spt_spa
 SPT_API void spt_study_free(spt_study *study);
 
 /** Knobs of how a study works:
+ *
  * - `prune` none|wilcoxon|racing|median|halving (none): give a trial up when the steps that it has
- *   reported tell already that it will not matter. Steps are folds for spt_cv, told in the order on
+ *   reported tell already that it will not matter. Steps are folds for spt_cv, in the order on
  *   record as "fold_order" (those whose targets spread least first); a host's own may be epochs.
- *   wilcoxon: signed ranks of the differences to the best trial on the steps that both have, one-
- *   sided, exact (Wilcoxon 1945). It needs 4 steps at level 0.1. racing: the mean over all steps
- *   of the best trial is worse with a chance of 1 - `prune_level` or more, by Student's
- * distribution of the paired differences (of logarithms where all values are positive), whose
- * variance is pooled with that of the complete trials, so that one step may do. median: worse than
- * the median of the others after the same steps. halving: at 1, 3, 9, ... steps only the best third
- * goes on (asynchronous successive halving, Li et al. 2020).
+ *   + wilcoxon: signed ranks of the differences to the best trial on the steps that both have,
+ *     one-sided, exact (Wilcoxon 1945). At level 0.1 it needs 4 steps.
+ *   + racing: over all steps of the best trial the mean will be worse, with a chance of
+ *     1 - `prune_level` or more, by Student's distribution of the paired differences (of logarithms
+ *     where all values are positive). Their variance is pooled with that of the complete trials, so
+ *     one step may do. The one to take first.
+ *   + median: worse than the median of the others after the same steps.
+ *   + halving: at 1, 3, 9, ... steps only the best third goes on (asynchronous successive halving,
+ *     Li et al. 2020).
  * - `prune_level` (0.1), `prune_startup` (5 trials are complete first), `prune_after` (1 step at
- *   least), `prune_factor` (3, of halving), `prune_steps` folds|epochs (folds: of the steps so far
- *   the mean counts; epochs: the lowest; for median and halving). With epochs spt_cv looks at the
- *   lowest watched loss of the first fold after 8, 24, 72, 216, ... epochs (on record as "rungs"),
- *   each a rung of halving, and not at the folds that follow; losses of one kind only can be
- * compared so.
- * - `in_flight` (0): K trials run at a time, and trial n sees the results of the trials up to n -
- * K, whatever has ended meanwhile; those between it sees as running. So neither threads nor timing
- *   change the history, and a study that is cut goes on with the same sequence. 0: one runs at a
- *   time; with ask and tell each trial sees what has ended, whoever ran it.
- * - `wait` yes|no (yes): no: K trials run at a time and each begins as soon as another ends. What a
- *   proposal saw is then a matter of time; it is on record with the trial ("saw" and "pending",
- *   numbers of trials; also wherever several programs work on a study), and spt_study_replay()
- *   makes the proposal anew from it.
+ *   least, the first rung), `prune_factor` (3, of halving).
+ * - `prune_steps` folds|epochs (folds), for median and halving: of the steps so far the
+ *   mean counts, or the lowest. With epochs spt_cv looks at the lowest watched loss of the
+ *   first fold after 8, 24, 72, 216, ... epochs ("rungs" on record), each a rung of halving,
+ *   and at no fold behind it; the trials must have the same kind of loss.
+ * - `in_flight` (0): K trials run at a time, and trial n sees the results of the trials up to
+ *   n - K, whatever has ended meanwhile; those between it sees as running. So neither threads nor
+ *   timing change the history, and a study that is cut goes on with the same sequence. 0: one runs
+ *   at a time; with ask and tell each trial sees what has ended, whoever ran it.
+ * - `wait` yes|no (yes): no: K trials run at a time, and each begins as soon as another ends.
+ *   What a proposal saw is then a matter of time; it is on record with the trial ("saw" and
+ *   "pending", numbers of trials; also wherever several programs work on a study), and
+ *   spt_study_replay() makes the proposal anew from it.
  * - `duplicates` allow|avoid|never (allow): proposals that a trial has had already are drawn anew,
- * up to 100 times, or until SPT_STOP_EXHAUSTED says that nothing new is found.
+ *   up to 100 times, or until SPT_STOP_EXHAUSTED says that nothing new is found.
  * - `stop_at`: spt_study_run() ends (SPT_STOP_TARGET) when the best loss is this or lower.
  * - `patience_trials` (0: never): it ends (SPT_STOP_PLATEAU) when so many trials since the best one
  *   have not improved it. Trials then in flight are stopped and do not count.
  * - `trial_seconds` (0: no limit): a trial that takes longer fails, reason "timeout". Objectives
  *   cannot be interrupted: that of spt_cv looks at the clock after each epoch, a host's own learns
- *   of it from spt_trial_report(). What is pruned or times out by the clock may differ between
- * runs.
- */
+ *   of it from spt_trial_report(). Which trials time out may differ between runs.
+ *
+ * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1 */
 SPT_API int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out);
 /** Have the study work so from now on. Nothing of it is on record: another value next time goes on
  * with the same study.
@@ -100,8 +103,8 @@ SPT_API int32_t spt_study_pin_block(spt_study *study, const char *key, const voi
 /** Snapshot of the study's trials. */
 SPT_API int32_t spt_study_history(spt_study *study, spt_history **out);
 
-/** A trial with a configuration that was enqueued, or else is proposed by the sampler, stored as
- * running.
+/** A trial with a configuration that was enqueued, or else is proposed by the sampler; it is stored
+ * as running.
  *
  * The proposal is a function of the trials that it sees, the seed and the trial's number. Proposals
  * that are forbidden or that the check refuses are drawn anew and do not count as trials.
@@ -179,12 +182,14 @@ SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
  * below 0, or told before), SPT_EBUSY (ended), SPT_ESTORE */
 SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
 /** Should the trial be given up, by the study's `prune` rule? Ask after spt_trial_report(); end the
- * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. What it is held against
- * are the trials that its proposal saw, so the answer does not depend on what has ended since.
- * Leaves its words as the trial's "reason".
- * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL, SPT_ENOMEM @since 0.1 */
+ * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. It is held against the
+ * trials that its proposal saw, so the answer does not depend on what has ended since. The words of
+ * the rule become the "reason" of a trial that is pruned and has none.
+ * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL @since 0.1 */
 SPT_API int32_t spt_trial_should_prune(spt_trial *trial);
-/** Attach a number or a text; stored when the trial is told. */
+/** Attach a number or a text; stored when the trial is told. A text under "reason" says why a trial
+ * failed or was pruned; "sequence", "saw", "pending", "given", "queue", "fixed" and "refused" are
+ * the library's own (SPT_EINVAL). */
 SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);
 SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text);
 /** Attach a block of bytes ("predictions"); copied; stored when the trial is told. */

@@ -83,24 +83,11 @@ static double typed(sqlite3_stmt *q, int value, int type)
  * is none of the parameter's. */
 static int32_t read_config(spt_store *s, const spt_history *h, spt__row *row)
 {
-    sqlite3_stmt *q;
     spt_config *config = NULL;
     const spt_space *space = h->space;
-    int32_t status;
     double *values = spt__alloc(s->ctx, (size_t)space->n, sizeof *values);
     if (values == NULL) return spt__nomem(&s->ctx->err);
-    for (int32_t i = 0; i < space->n; i++)
-        values[i] = NAN;
-    status = spt__db_query(
-        s, &q,
-        "SELECT param_name, param_value FROM trial_params WHERE trial_id = ? ORDER BY param_id",
-        "i", row->id);
-    while (status >= 0 && (status = spt__db_row(s, q)) > 0) {
-        const char *name = (const char *)sqlite3_column_text(q, 0);
-        const int32_t i = name != NULL ? spt_space_find(space, name) : -1;
-        if (i >= 0 && sqlite3_column_type(q, 1) != SQLITE_NULL)
-            values[i] = sqlite3_column_double(q, 1);
-    }
+    int32_t status = spt__store_trial_values(s, row->id, space, values);
     if (status < 0) goto done;
     if (h->inferred) {
         /* What a trial of Optuna's has not did not exist in it: there is no tree to tell. */

@@ -143,14 +143,14 @@ int32_t spt__store_trial_claim(spt_store *s, int64_t id, const spt_config *confi
     return spt__db_end(s, claim(s, id, config, attrs, n_attrs));
 }
 
-static int32_t fixed(spt_store *s, int64_t id, const spt_space *space, double *values)
+int32_t spt__store_trial_values(spt_store *s, int64_t id, const spt_space *space, double *values)
 {
     sqlite3_stmt *q;
     int32_t status;
-    SPT__TRY(spt__db_query(s, &q,
-                           "SELECT param_name, param_value FROM trial_params"
-                           " WHERE trial_id = ?",
-                           "i", id));
+    for (int32_t i = 0; i < space->n; i++)
+        values[i] = NAN;
+    SPT__TRY(spt__db_query(
+        s, &q, "SELECT param_name, param_value FROM trial_params WHERE trial_id = ?", "i", id));
     while ((status = spt__db_row(s, q)) > 0) {
         const char *name = (const char *)sqlite3_column_text(q, 0);
         const int32_t i = name != NULL ? spt_space_find(space, name) : -1;
@@ -158,13 +158,6 @@ static int32_t fixed(spt_store *s, int64_t id, const spt_space *space, double *v
             values[i] = sqlite3_column_double(q, 1);
     }
     return status;
-}
-
-int32_t spt__store_trial_values(spt_store *s, int64_t id, const spt_space *space, double *values)
-{
-    for (int32_t i = 0; i < space->n; i++)
-        values[i] = NAN;
-    return fixed(s, id, space, values);
 }
 
 /* ---- at work ---- */

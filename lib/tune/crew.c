@@ -240,7 +240,6 @@ int32_t spt__flight_begin(spt__crew *c, spt_trial *trial)
     f->trial = trial;
     f->failed = f->pruned = c->cv->k;
     f->lowest = INFINITY;
-    f->started = spt__now();
     f->predicted = spt__calloc(ctx, (size_t)c->cv->n, sizeof *f->predicted);
     f->ends = spt__calloc(ctx, k, sizeof *f->ends);
     f->ended = spt__calloc(ctx, k, sizeof *f->ended);

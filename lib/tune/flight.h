@@ -30,7 +30,6 @@ struct spt__flight {
     spt__flight *next_flight;
     spt__cv_pattern pattern;
     double *predicted; /* n, of the fold in which a row is scored */
-    double started;    /* spt__now() */
     /* The caller's thread alone: */
     int32_t told;    /* folds whose end the host knows */
     double told_sum; /* of their RMSE */
@@ -80,14 +79,14 @@ int32_t spt__flight_post(spt__flight *f, int32_t place, const spt__fold_post *po
  * if it is not SPT_OK nothing is told any more. */
 void spt__flight_tell(spt__flight *f, int32_t place, const spt__fold_post *post);
 
-/* What is kept of a trial all of whose folds are done; its loss. */
-int32_t spt__flight_keep(spt__flight *f, double *loss);
 /* Do epochs tell? Then the folds that follow have no say. */
 static inline bool spt__prunes_epochs(const spt__prune_rule *rule)
 {
     return rule->lowest && (rule->kind == SPT__PRUNE_MEDIAN || rule->kind == SPT__PRUNE_HALVING);
 }
 
+/* What is kept of a trial all of whose folds are done; its loss. */
+int32_t spt__flight_keep(spt__flight *f, double *loss);
 /* What is kept of one that is given up after the folds told so far. `verdict` NULL: by the host. */
 int32_t spt__flight_keep_part(spt__flight *f, const spt__verdict *verdict, double *loss);
 

@@ -47,7 +47,7 @@ static int32_t keep_predictions(spt__flight *f)
 
 /* Epochs of each fold that was told, in the order of the folds' numbers as the steps are: what the
  * trial has cost, for whoever weighs one pruner against another. */
-static int32_t keep_epochs(spt__flight *f, int32_t n)
+static int32_t keep_epochs(spt__flight *f, int32_t n, bool by_rung)
 {
     const spt_cv *cv = f->crew->cv;
     int64_t epochs = 0;
@@ -63,7 +63,7 @@ static int32_t keep_epochs(spt__flight *f, int32_t n)
                          ? spt__nomem(&cv->ctx->err)
                          : spt_trial_set_text(f->trial, "fold_epochs", b.size > 0 ? b.data : "");
     spt__buf_free(&b);
-    if (n == 0 && f->n_rungs > 0) epochs = spt__rung_epochs[f->n_rungs - 1];
+    if (by_rung) epochs = spt__rung_epochs[f->n_rungs - 1];
     if (status >= 0) status = spt_trial_set_number(f->trial, "epochs", (double)epochs);
     return status;
 }
@@ -84,8 +84,9 @@ static int32_t keep_rungs(spt__flight *f)
     return status;
 }
 
-/* What is known of the folds at the first n places. */
-static int32_t keep_folds(spt__flight *f, int32_t n)
+/* What is known of the folds at the first n places; `by_rung`: given up within the first. Where the
+ * host gave it up within the first fold, that one may still be running and is not looked at. */
+static int32_t keep_folds(spt__flight *f, int32_t n, bool by_rung)
 {
     double sd = NAN;
     const struct {
@@ -97,8 +98,8 @@ static int32_t keep_folds(spt__flight *f, int32_t n)
         SPT__TRY(spt_trial_set_number(f->trial, keys[i].mean, mean));
         if (n > 1) SPT__TRY(spt_trial_set_number(f->trial, keys[i].sd, sd));
     }
-    SPT__TRY(keep_epochs(f, n));
-    SPT__TRY(keep_rungs(f));
+    SPT__TRY(keep_epochs(f, n, by_rung));
+    if (n > 0 || by_rung) SPT__TRY(keep_rungs(f));
     SPT__TRY(
         spt_trial_set_number(f->trial, "weights", (double)spt_network_weights(f->pattern.network)));
     SPT__TRY(spt_trial_set_number(f->trial, "seconds", spt__now() - f->trial->began));
@@ -139,7 +140,7 @@ int32_t spt__flight_keep(spt__flight *f, double *loss)
     double sd;
     *loss = mean_of(f->ends, k, false, &sd);
     SPT__TRY(keep_pooled(f));
-    SPT__TRY(keep_folds(f, k));
+    SPT__TRY(keep_folds(f, k, false));
     SPT__TRY(keep_best_epoch(f));
     return keep_predictions(f);
 }
@@ -149,11 +150,11 @@ int32_t spt__flight_keep_part(spt__flight *f, const spt__verdict *verdict, doubl
     const int32_t k = f->crew->cv->k;
     char reason[128];
     *loss = f->told > 0 ? f->told_sum / f->told : NAN;
-    SPT__TRY(keep_folds(f, f->told));
+    SPT__TRY(keep_folds(f, f->told, verdict == &f->rung_verdict));
     if (verdict == NULL)
         spt__format(reason, sizeof reason, "the host gave it up after %d of %d folds", (int)f->told,
                     (int)k);
-    else if (f->rung_verdict.prune)
+    else if (verdict == &f->rung_verdict)
         spt__prune_words(&f->crew->study->rules.prune, verdict, spt__rung_epochs[f->n_rungs - 1],
                          -1, reason, sizeof reason);
     else

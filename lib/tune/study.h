@@ -92,8 +92,9 @@ struct spt_trial {
     spt__note_text *texts;
     spt__note_block *blocks;
     int32_t n_texts, n_blocks;
-    char *reason; /* the text attached under that name, NULL without one */
-    double began; /* spt__now() */
+    char advice[128]; /* of the pruner: the reason if the trial is pruned and the host gives none */
+    char *reason;     /* the text attached under that name, NULL without one */
+    double began;     /* spt__now() */
     /* What it has reported, in that order; the trials that a pruner may hold it against. Those that
      * ended later do not count, whenever they are looked at. */
     int64_t *steps;

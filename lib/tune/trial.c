@@ -48,16 +48,14 @@ int32_t spt_trial_report(spt_trial *trial, int64_t step, double value)
 
 int32_t spt_trial_should_prune(spt_trial *trial)
 {
-    char reason[128];
     SPT__REQUIRE(trial != NULL);
     const spt__prune_rule *rule = &trial->study->rules.prune;
     const spt__curve own = {.steps = trial->steps, .values = trial->values, .n = trial->n_steps};
     if (trial->told || trial->repeats) return SPT_OK;
     const spt__verdict v = spt__prune(rule, &own, trial->peers, trial->n_peers);
     if (!v.prune) return SPT_OK;
-    spt__prune_words(rule, &v, trial->n_steps, 0, reason, sizeof reason);
-    const int32_t status = spt_trial_set_text(trial, "reason", reason);
-    return status < 0 ? status : SPT_PRUNED;
+    spt__prune_words(rule, &v, trial->n_steps, 0, trial->advice, sizeof trial->advice);
+    return SPT_PRUNED;
 }
 
 bool spt__trial_overdue(const spt_trial *trial)
@@ -208,6 +206,8 @@ int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double
                                         isnan(value) ? "the loss is not a number"
                                                      : "the loss is infinite"));
     }
+    if (state == SPT_TRIAL_PRUNED && trial->reason == NULL && trial->advice[0] != '\0')
+        SPT__TRY(spt_trial_set_text(trial, "reason", trial->advice));
     spt__finish f = {.state = state, .value = value};
     SPT__TRY(store_end(trial, &f));
     trial->told = true;

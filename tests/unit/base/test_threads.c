@@ -314,6 +314,57 @@ START_TEST(a_lock_keeps_sums_whole)
 }
 END_TEST
 
+/* Threads beside the caller's, who take what he puts down and wait while there is nothing. */
+typedef struct table {
+    spt__mutex *lock;
+    int put, taken, workers;
+    bool closed;
+} table;
+
+static void take_all(void *arg)
+{
+    table *t = arg;
+    ck_assert(spt__on_worker());
+    spt__mutex_lock(t->lock);
+    t->workers++;
+    for (;;) {
+        if (t->taken < t->put) {
+            t->taken++;
+            spt__mutex_wake(t->lock);
+        } else if (t->closed) {
+            break;
+        } else {
+            spt__mutex_wait(t->lock);
+        }
+    }
+    spt__mutex_unlock(t->lock);
+}
+
+START_TEST(a_team_works_until_it_is_told_to_end)
+{
+    spt_ctx *ctx = with_threads(1);
+    table t = {.lock = spt__mutex_new(ctx)};
+    spt__team *team = spt__team_new(ctx, 3, take_all, &t);
+    ck_assert_ptr_nonnull(team);
+    spt__mutex_lock(t.lock);
+    for (int i = 0; i < 500; i++) {
+        t.put++;
+        spt__mutex_wake(t.lock);
+        while (i % 7 == 0 && t.taken < t.put)
+            spt__mutex_wait(t.lock);
+    }
+    t.closed = true;
+    spt__mutex_wake(t.lock);
+    spt__mutex_unlock(t.lock);
+    spt__team_join(team);
+    ck_assert_int_eq(t.taken, 500);
+    ck_assert_int_eq(t.workers, 3);
+    spt__team_join(NULL);
+    spt__mutex_free(ctx, t.lock);
+    spt_ctx_free(ctx);
+}
+END_TEST
+
 START_TEST(clocks_run)
 {
     char utc[32];
@@ -330,4 +381,5 @@ END_TEST
 
 TEST_MAIN("base: threads", every_task_runs_once, the_lowest_failure_is_told,
           events_come_as_from_one_thread, runs_without_tasks_or_events_end, runs_may_be_nested,
-          signals_reach_the_hosts_threads_only, a_lock_keeps_sums_whole, clocks_run)
+          signals_reach_the_hosts_threads_only, a_lock_keeps_sums_whole,
+          a_team_works_until_it_is_told_to_end, clocks_run)

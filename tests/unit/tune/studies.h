@@ -86,21 +86,27 @@ static inline spt_space *new_space(spt_ctx *ctx)
     return s;
 }
 
-/* "name=value name=value" onto few epochs of large steps. */
-static inline spt_cv *new_cv(spt_ctx *ctx, const spt_dataset *ds, const char *settings)
+/* "name=value name=value" */
+static inline void set_pairs(spt_ctx *ctx, spt_options *o, const char *settings)
 {
-    spt_options *o = NULL;
-    spt_cv *cv = NULL;
     char text[256], *rest = text;
-    OK(ctx, spt_objective_options_new(ctx, &o));
-    OK(ctx, spt_options_set_number(o, "folds", 3));
-    OK(ctx, spt_options_set_number(o, "epochs", 6));
     snprintf(text, sizeof text, "%s", settings);
     for (char *pair; (pair = strtok_r(rest, " ", &rest)) != NULL;) {
         char *value = strchr(pair, '=');
         *value++ = '\0';
         OK(ctx, spt_options_set_text(o, pair, value));
     }
+}
+
+/* With few epochs of large steps. */
+static inline spt_cv *new_cv(spt_ctx *ctx, const spt_dataset *ds, const char *settings)
+{
+    spt_options *o = NULL;
+    spt_cv *cv = NULL;
+    OK(ctx, spt_objective_options_new(ctx, &o));
+    OK(ctx, spt_options_set_number(o, "folds", 3));
+    OK(ctx, spt_options_set_number(o, "epochs", 6));
+    set_pairs(ctx, o, settings);
     OK(ctx, spt_cv_new(ctx, ds, NULL, "y", o, &cv));
     spt_options_free(o);
     return cv;
@@ -113,6 +119,59 @@ static inline spt_options *new_sampler(spt_ctx *ctx, const char *kind, int start
     OK(ctx, spt_options_set_text(o, "sampler", kind));
     OK(ctx, spt_options_set_number(o, "startup", startup));
     return o;
+}
+
+/* How a study works: "prune=racing in_flight=3". */
+static inline spt_options *new_rules(spt_ctx *ctx, const char *settings)
+{
+    spt_options *o = NULL;
+    OK(ctx, spt_study_options_new(ctx, &o));
+    set_pairs(ctx, o, settings);
+    return o;
+}
+
+/* A study of the small space in memory. */
+typedef struct desk {
+    spt_ctx *ctx;
+    spt_space *space;
+    spt_store *store;
+    spt_study *study;
+    spt_history *h; /* as last read */
+} desk;
+
+static inline void open_desk(desk *d, const char *sampler, const char *settings)
+{
+    *d = (desk){.ctx = new_ctx(1)};
+    spt_options *s = new_sampler(d->ctx, sampler, 4), *o = new_rules(d->ctx, settings);
+    d->space = new_space(d->ctx);
+    OK(d->ctx, spt_store_open(d->ctx, "memory:", SPT_STORE_CREATE, &d->store));
+    OK(d->ctx, spt_study_open(d->store, "s", d->space, s, &d->study));
+    OK(d->ctx, spt_study_set_options(d->study, o));
+    spt_options_free(o);
+    spt_options_free(s);
+}
+
+static inline void read_desk(desk *d)
+{
+    spt_history_free(d->h);
+    OK(d->ctx, spt_study_history(d->study, &d->h));
+}
+
+static inline void close_desk(desk *d)
+{
+    spt_history_free(d->h);
+    spt_study_free(d->study);
+    spt_store_free(d->store);
+    spt_space_free(d->space);
+    spt_ctx_free(d->ctx);
+}
+
+/* How far the learning rate of a trial is from 0.01. */
+static inline double loss_of(const spt_trial *t)
+{
+    double rate;
+    ck_assert_int_eq(spt_config_number(spt_trial_config(t), "learning_rate", &rate), SPT_OK);
+    return fabs(log10(rate) + 2);
 }
 
 /* The document of the best trial's model; free() it. */

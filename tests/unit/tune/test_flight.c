@@ -4,17 +4,6 @@
 
 enum { TRIALS = 20 };
 
-static spt_options *flight(spt_ctx *ctx, int k, const char *wait, const char *prune)
-{
-    spt_options *o = NULL;
-    OK(ctx, spt_study_options_new(ctx, &o));
-    OK(ctx, spt_options_set_number(o, "in_flight", k));
-    OK(ctx, spt_options_set_text(o, "wait", wait));
-    OK(ctx, spt_options_set_text(o, "prune", prune));
-    OK(ctx, spt_options_set_number(o, "prune_startup", 2));
-    return o;
-}
-
 /* ---- a cross-validation with trials in flight ---- */
 
 typedef struct outcome {
@@ -85,7 +74,10 @@ static void run(int threads, int k, const char *wait, const char *prune, int cut
     spt_ctx *ctx = new_ctx(threads);
     spt_dataset *ds = new_dataset(ctx, SAMPLES, 3);
     spt_space *space = new_space(ctx);
-    spt_options *sampler = new_sampler(ctx, "tpe", 4), *o = flight(ctx, k, wait, prune);
+    char settings[100];
+    snprintf(settings, sizeof settings, "in_flight=%d wait=%s prune=%s prune_startup=2", k, wait,
+             prune);
+    spt_options *sampler = new_sampler(ctx, "tpe", 4), *o = new_rules(ctx, settings);
     spt_cv *cv = new_cv(ctx, ds, "folds=4");
     spt_store *store = NULL;
     spt_study *study = NULL;
@@ -160,40 +152,6 @@ END_TEST
 
 /* ---- ask and tell ---- */
 
-typedef struct desk {
-    spt_ctx *ctx;
-    spt_space *space;
-    spt_store *store;
-    spt_study *study;
-} desk;
-
-static void open_desk(desk *d, int k, const char *wait)
-{
-    *d = (desk){.ctx = new_ctx(1)};
-    spt_options *o = flight(d->ctx, k, wait, "none"), *s = new_sampler(d->ctx, "tpe", 3);
-    d->space = new_space(d->ctx);
-    OK(d->ctx, spt_store_open(d->ctx, "memory:", SPT_STORE_CREATE, &d->store));
-    OK(d->ctx, spt_study_open(d->store, "s", d->space, s, &d->study));
-    OK(d->ctx, spt_study_set_options(d->study, o));
-    spt_options_free(o);
-    spt_options_free(s);
-}
-
-static void close_desk(desk *d)
-{
-    spt_study_free(d->study);
-    spt_store_free(d->store);
-    spt_space_free(d->space);
-    spt_ctx_free(d->ctx);
-}
-
-static double loss_of(const spt_trial *t)
-{
-    double rate;
-    ck_assert_int_eq(spt_config_number(spt_trial_config(t), "learning_rate", &rate), SPT_OK);
-    return fabs(log10(rate) + 2);
-}
-
 /* Whatever order the host tells in, the trials are those of the run loop. */
 START_TEST(told_in_any_order)
 {
@@ -202,7 +160,7 @@ START_TEST(told_in_any_order)
         desk d;
         spt_trial *flying[3] = {NULL};
         int64_t got = 0;
-        open_desk(&d, 3, "yes");
+        open_desk(&d, "tpe", "in_flight=3");
         OK(d.ctx, spt_study_ask_many(d.study, 3, flying, &got));
         ck_assert_int_eq(got, 3);
         for (int n = 0; n < 12; n++) {
@@ -238,10 +196,9 @@ START_TEST(many_at_once)
 {
     desk d;
     spt_trial *t[6] = {NULL};
-    spt_history *h = NULL;
     spt_config *config = NULL;
     int64_t got = -1;
-    open_desk(&d, 0, "yes");
+    open_desk(&d, "tpe", "");
     for (int round = 0; round < 4; round++) {
         OK(d.ctx, spt_study_ask_many(d.study, 6, t, &got));
         ck_assert_int_eq(got, 6);
@@ -254,19 +211,18 @@ START_TEST(many_at_once)
             spt_trial_free(t[i]);
         }
     }
-    OK(d.ctx, spt_study_history(d.study, &h));
-    ck_assert_str_eq(spt_history_attribute(h, 9, "saw"), "0-5");
-    ck_assert_str_eq(spt_history_attribute(h, 9, "pending"), "6-8");
-    ck_assert_ptr_null(spt_history_attribute(h, 6, "saw"));
+    read_desk(&d);
+    ck_assert_str_eq(spt_history_attribute(d.h, 9, "saw"), "0-5");
+    ck_assert_str_eq(spt_history_attribute(d.h, 9, "pending"), "6-8");
+    ck_assert_ptr_null(spt_history_attribute(d.h, 6, "saw"));
     replay_all(d.ctx, d.study);
     /* what was given was not proposed */
-    OK(d.ctx, spt_study_ask_given(d.study, spt_history_config(h, 3), &t[0]));
+    OK(d.ctx, spt_study_ask_given(d.study, spt_history_config(d.h, 3), &t[0]));
     FAILS(d.ctx, SPT_ENOTFOUND, "was given", spt_study_replay(d.study, 24, &config));
     FAILS(d.ctx, SPT_ENOTFOUND, "no trial 25", spt_study_replay(d.study, 25, &config));
     spt_trial_free(t[0]);
     OK(d.ctx, spt_study_ask_many(d.study, 0, NULL, &got));
     ck_assert_int_eq(got, 0);
-    spt_history_free(h);
     close_desk(&d);
 }
 END_TEST
@@ -278,9 +234,8 @@ START_TEST(two_programs)
     desk d;
     spt_trial *a = NULL, *b = NULL, *c = NULL;
     spt_study *other = NULL;
-    spt_history *h = NULL;
-    open_desk(&d, 1, "yes");
-    spt_options *s = new_sampler(d.ctx, "tpe", 3), *o = flight(d.ctx, 1, "yes", "none");
+    open_desk(&d, "tpe", "in_flight=1");
+    spt_options *s = new_sampler(d.ctx, "tpe", 4), *o = new_rules(d.ctx, "in_flight=1");
     OK(d.ctx, spt_study_open(d.store, "s", NULL, s, &other));
     OK(d.ctx, spt_study_set_options(other, o));
     for (int i = 0; i < 6; i++) {
@@ -294,12 +249,11 @@ START_TEST(two_programs)
         spt_trial_free(b);
         spt_trial_free(c);
     }
-    OK(d.ctx, spt_study_history(d.study, &h));
-    ck_assert_str_eq(spt_history_attribute(h, 2, "saw"), "1");
-    ck_assert_str_eq(spt_history_attribute(h, 2, "pending"), "0");
-    ck_assert_str_eq(spt_history_attribute(h, 16, "saw"), "0-14");
-    ck_assert_str_eq(spt_history_attribute(h, 16, "pending"), "15");
-    spt_history_free(h);
+    read_desk(&d);
+    ck_assert_str_eq(spt_history_attribute(d.h, 2, "saw"), "1");
+    ck_assert_str_eq(spt_history_attribute(d.h, 2, "pending"), "0");
+    ck_assert_str_eq(spt_history_attribute(d.h, 16, "saw"), "0-14");
+    ck_assert_str_eq(spt_history_attribute(d.h, 16, "pending"), "15");
     replay_all(d.ctx, d.study);
     replay_all(d.ctx, other);
     spt_options_free(s);
@@ -354,7 +308,8 @@ START_TEST(re_entry)
 {
     desk d;
     spt_trial *t = NULL;
-    open_desk(&d, _i, "yes");
+    static const char *const settings[] = {"", "in_flight=1", "in_flight=2"};
+    open_desk(&d, "tpe", settings[_i]);
     OK(d.ctx, spt_study_set_objective(d.study, nested_objective, &d, NULL));
     OK(d.ctx, spt_study_set_check(d.study, nested_check, &d, NULL));
     OK(d.ctx, spt_study_set_events(d.study, nested_event, &d, NULL));

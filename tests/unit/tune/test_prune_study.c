@@ -6,44 +6,18 @@
 static const char *const pruners[] = {"none", "wilcoxon", "racing", "median", "halving"};
 enum { PRUNERS = 5, FOLDS = 6, TRIALS = 30 };
 
-static spt_options *rules(spt_ctx *ctx, const char *pruner, int startup)
-{
-    spt_options *o = NULL;
-    OK(ctx, spt_study_options_new(ctx, &o));
-    OK(ctx, spt_options_set_text(o, "prune", pruner));
-    OK(ctx, spt_options_set_number(o, "prune_startup", startup));
-    return o;
-}
-
-typedef struct desk {
-    spt_ctx *ctx;
-    spt_space *space;
-    spt_store *store;
-    spt_study *study;
-    spt_history *h;
+typedef struct bench {
+    desk d;
     int calls, told;
     int way; /* 0: losses; 1: NaN; 2: all fail; 3: stop */
-} desk;
+} bench;
 
-static void open_desk(desk *d, const char *pruner, int startup, const char *sampler)
+static void open_bench(bench *b, const char *pruner, int startup, const char *sampler)
 {
-    *d = (desk){.ctx = new_ctx(1)};
-    spt_options *o = rules(d->ctx, pruner, startup), *s = new_sampler(d->ctx, sampler, 5);
-    d->space = new_space(d->ctx);
-    OK(d->ctx, spt_store_open(d->ctx, "memory:", SPT_STORE_CREATE, &d->store));
-    OK(d->ctx, spt_study_open(d->store, "s", d->space, s, &d->study));
-    OK(d->ctx, spt_study_set_options(d->study, o));
-    spt_options_free(o);
-    spt_options_free(s);
-}
-
-static void close_desk(desk *d)
-{
-    spt_history_free(d->h);
-    spt_study_free(d->study);
-    spt_store_free(d->store);
-    spt_space_free(d->space);
-    spt_ctx_free(d->ctx);
+    char settings[100];
+    *b = (bench){.calls = 0};
+    snprintf(settings, sizeof settings, "prune=%s prune_startup=%d", pruner, startup);
+    open_desk(&b->d, sampler, settings);
 }
 
 /* How far the learning rate is from 0.01, a little different in each fold. */
@@ -57,18 +31,18 @@ static double fold_loss(const spt_config *config, int fold)
 
 static int32_t objective(spt_trial *trial, double *loss, void *user)
 {
-    desk *d = user;
+    bench *b = user;
     double sum = 0;
-    d->calls++;
-    if (d->way == 2) return d->calls % 2 ? SPT_EDATA : SPT_EDIVERGED;
-    if (d->way == 3 && d->calls == 8) return SPT_STOP_HOST;
+    b->calls++;
+    if (b->way == 2) return b->calls % 2 ? SPT_EDATA : SPT_EDIVERGED;
+    if (b->way == 3 && b->calls == 8) return SPT_STOP_HOST;
     for (int fold = 0; fold < FOLDS; fold++) {
-        const double v = d->way == 1 && d->calls % 3 == 0 && fold == 2
+        const double v = b->way == 1 && b->calls % 3 == 0 && fold == 2
                              ? NAN
                              : fold_loss(spt_trial_config(trial), fold);
         sum += v;
-        OK(d->ctx, spt_trial_report(trial, fold, v));
-        d->told++;
+        OK(b->d.ctx, spt_trial_report(trial, fold, v));
+        b->told++;
         *loss = sum / (fold + 1);
         if (fold == FOLDS - 1) break;
         const int32_t status = spt_trial_should_prune(trial);
@@ -91,35 +65,35 @@ static int count(const spt_history *h, int32_t state)
 
 START_TEST(the_run_loop)
 {
-    desk d;
-    open_desk(&d, pruners[_i], 3, "tpe");
-    OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
-    ck_assert_int_eq(spt_study_run(d.study, 0, 0), SPT_STOP_TRIALS);
-    ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
-    OK(d.ctx, spt_study_history(d.study, &d.h));
-    const int pruned = count(d.h, SPT_TRIAL_PRUNED);
-    ck_assert_int_eq(count(d.h, SPT_TRIAL_COMPLETE) + pruned, TRIALS);
+    bench b;
+    open_bench(&b, pruners[_i], 3, "tpe");
+    OK(b.d.ctx, spt_study_set_objective(b.d.study, objective, &b, NULL));
+    ck_assert_int_eq(spt_study_run(b.d.study, 0, 0), SPT_STOP_TRIALS);
+    ck_assert_int_eq(spt_study_run(b.d.study, TRIALS, 0), SPT_STOP_TRIALS);
+    read_desk(&b.d);
+    const int pruned = count(b.d.h, SPT_TRIAL_PRUNED);
+    ck_assert_int_eq(count(b.d.h, SPT_TRIAL_COMPLETE) + pruned, TRIALS);
     if (_i == 0)
         ck_assert_int_eq(pruned, 0);
     else
         ck_assert_int_gt(pruned, 3);
-    ck_assert_int_eq(d.told<FOLDS * TRIALS, pruned> 0);
+    ck_assert_int_eq(b.told<FOLDS * TRIALS, pruned> 0);
     for (int64_t i = 0; i < TRIALS; i++) {
         spt_trial_info info;
         double values[FOLDS], sum = 0;
         spt_record_init(&info, sizeof info);
-        OK(d.ctx, spt_history_trial(d.h, i, &info));
-        OK(d.ctx, spt_history_steps(d.h, i, NULL, values));
+        OK(b.d.ctx, spt_history_trial(b.d.h, i, &info));
+        OK(b.d.ctx, spt_history_steps(b.d.h, i, NULL, values));
         for (int f = 0; f < info.n_steps; f++)
             sum += values[f];
         NEAR(info.value, sum / (double)info.n_steps, 1e-14);
         if (i < 3) ck_assert_int_eq(info.state, SPT_TRIAL_COMPLETE);
         if (info.state != SPT_TRIAL_PRUNED) continue;
         ck_assert(info.n_steps >= 1 && info.n_steps < FOLDS);
-        ck_assert(strncmp(spt_history_attribute(d.h, i, "reason"), pruners[_i],
+        ck_assert(strncmp(spt_history_attribute(b.d.h, i, "reason"), pruners[_i],
                           strlen(pruners[_i])) == 0);
     }
-    close_desk(&d);
+    close_desk(&b.d);
 }
 END_TEST
 
@@ -128,22 +102,22 @@ START_TEST(cuts_change_nothing)
 {
     double values[2][TRIALS];
     for (int cut = 0; cut < 2; cut++) {
-        desk d;
+        bench b;
         int n = 0;
-        open_desk(&d, pruners[_i], 3, "tpe");
-        d.way = cut ? 3 : 0;
-        OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
-        if (cut) ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_HOST);
-        ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
-        OK(d.ctx, spt_study_history(d.study, &d.h));
-        for (int64_t i = 0; i < spt_history_count(d.h); i++) {
+        open_bench(&b, pruners[_i], 3, "tpe");
+        b.way = cut ? 3 : 0;
+        OK(b.d.ctx, spt_study_set_objective(b.d.study, objective, &b, NULL));
+        if (cut) ck_assert_int_eq(spt_study_run(b.d.study, TRIALS, 0), SPT_STOP_HOST);
+        ck_assert_int_eq(spt_study_run(b.d.study, TRIALS, 0), SPT_STOP_TRIALS);
+        read_desk(&b.d);
+        for (int64_t i = 0; i < spt_history_count(b.d.h); i++) {
             spt_trial_info info;
             spt_record_init(&info, sizeof info);
-            OK(d.ctx, spt_history_trial(d.h, i, &info));
+            OK(b.d.ctx, spt_history_trial(b.d.h, i, &info));
             if (info.state != SPT_TRIAL_FAILED) values[cut][n++] = info.value + 1000 * info.state;
         }
         ck_assert_int_eq(n, TRIALS);
-        close_desk(&d);
+        close_desk(&b.d);
     }
     ck_assert(memcmp(values[0], values[1], sizeof values[0]) == 0);
 }
@@ -151,68 +125,68 @@ END_TEST
 
 START_TEST(nothing_to_compare_with)
 {
-    desk d;
+    bench b;
     /* folds without a value */
-    open_desk(&d, pruners[_i], 3, "random");
-    d.way = 1;
-    OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
-    ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
-    OK(d.ctx, spt_study_history(d.study, &d.h));
-    ck_assert_int_gt(count(d.h, SPT_TRIAL_COMPLETE), 0);
-    close_desk(&d);
+    open_bench(&b, pruners[_i], 3, "random");
+    b.way = 1;
+    OK(b.d.ctx, spt_study_set_objective(b.d.study, objective, &b, NULL));
+    ck_assert_int_eq(spt_study_run(b.d.study, TRIALS, 0), SPT_STOP_TRIALS);
+    read_desk(&b.d);
+    ck_assert_int_gt(count(b.d.h, SPT_TRIAL_COMPLETE), 0);
+    close_desk(&b.d);
     /* all fail */
-    open_desk(&d, pruners[_i], 1, "random");
-    d.way = 2;
-    OK(d.ctx, spt_study_set_objective(d.study, objective, &d, NULL));
-    ck_assert_int_eq(spt_study_run(d.study, TRIALS, 0), SPT_STOP_TRIALS);
-    OK(d.ctx, spt_study_history(d.study, &d.h));
-    ck_assert_int_eq(count(d.h, SPT_TRIAL_FAILED), TRIALS);
-    close_desk(&d);
+    open_bench(&b, pruners[_i], 1, "random");
+    b.way = 2;
+    OK(b.d.ctx, spt_study_set_objective(b.d.study, objective, &b, NULL));
+    ck_assert_int_eq(spt_study_run(b.d.study, TRIALS, 0), SPT_STOP_TRIALS);
+    read_desk(&b.d);
+    ck_assert_int_eq(count(b.d.h, SPT_TRIAL_FAILED), TRIALS);
+    close_desk(&b.d);
     /* all that went before were given up by the host */
-    open_desk(&d, pruners[_i], 1, "random");
+    open_bench(&b, pruners[_i], 1, "random");
     for (int i = 0; i < 10; i++) {
         spt_trial *t = NULL;
-        OK(d.ctx, spt_study_ask(d.study, &t));
+        OK(b.d.ctx, spt_study_ask(b.d.study, &t));
         for (int f = 0; f < 4; f++) {
-            OK(d.ctx, spt_trial_report(t, f, 100 + i));
+            OK(b.d.ctx, spt_trial_report(t, f, 100 + i));
             ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK);
         }
-        OK(d.ctx, spt_study_tell(d.study, t, SPT_TRIAL_PRUNED, 100));
+        OK(b.d.ctx, spt_study_tell(b.d.study, t, SPT_TRIAL_PRUNED, 100));
         ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK); /* it has ended */
         spt_trial_free(t);
     }
-    close_desk(&d);
+    close_desk(&b.d);
 }
 END_TEST
 
 /* A trial is held against those that its proposal saw: what ends meanwhile has no say. */
 START_TEST(later_ends_have_no_say)
 {
-    desk d;
+    bench b;
     spt_trial *first = NULL, *second = NULL;
-    open_desk(&d, pruners[_i], 1, "random");
-    OK(d.ctx, spt_study_ask(d.study, &first));
-    OK(d.ctx, spt_study_ask(d.study, &second));
+    open_bench(&b, pruners[_i], 1, "random");
+    OK(b.d.ctx, spt_study_ask(b.d.study, &first));
+    OK(b.d.ctx, spt_study_ask(b.d.study, &second));
     for (int f = 0; f < FOLDS; f++)
-        OK(d.ctx, spt_trial_report(first, f, 1 + 0.001 * f));
-    OK(d.ctx, spt_study_tell(d.study, first, SPT_TRIAL_COMPLETE, 1));
+        OK(b.d.ctx, spt_trial_report(first, f, 1 + 0.001 * f));
+    OK(b.d.ctx, spt_study_tell(b.d.study, first, SPT_TRIAL_COMPLETE, 1));
     spt_trial_free(first);
     for (int f = 0; f < 4; f++) {
-        OK(d.ctx, spt_trial_report(second, f, 1000 + f * 0.001));
+        OK(b.d.ctx, spt_trial_report(second, f, 1000 + f * 0.001));
         ck_assert_int_eq(spt_trial_should_prune(second), SPT_OK);
     }
-    OK(d.ctx, spt_study_tell(d.study, second, SPT_TRIAL_PRUNED, 1000));
+    OK(b.d.ctx, spt_study_tell(b.d.study, second, SPT_TRIAL_PRUNED, 1000));
     spt_trial_free(second);
     /* the next one saw it */
-    OK(d.ctx, spt_study_ask(d.study, &first));
+    OK(b.d.ctx, spt_study_ask(b.d.study, &first));
     int32_t said = SPT_OK;
     for (int f = 0; f < 4; f++) {
-        OK(d.ctx, spt_trial_report(first, f, 2000 + f * 0.001));
+        OK(b.d.ctx, spt_trial_report(first, f, 2000 + f * 0.001));
         said = spt_trial_should_prune(first);
     }
     ck_assert_int_eq(said, _i == 0 || _i == 4 ? SPT_OK : SPT_PRUNED);
     spt_trial_free(first);
-    close_desk(&d);
+    close_desk(&b.d);
 }
 END_TEST
 
@@ -237,11 +211,11 @@ static void run_cv(int threads, const char *pruner, int events, outcome *out)
     spt_ctx *ctx = new_ctx(threads);
     spt_dataset *ds = new_dataset(ctx, SAMPLES, 3);
     spt_space *space = new_space(ctx);
-    char rule[20];
+    char settings[100];
     const bool epochs = strchr(pruner, ' ') != NULL;
-    snprintf(rule, sizeof rule, "%.*s", (int)strcspn(pruner, " "), pruner);
-    spt_options *sampler = new_sampler(ctx, "random", 3), *o = rules(ctx, rule, 2);
-    if (epochs) OK(ctx, spt_options_set_text(o, "prune_steps", "epochs"));
+    snprintf(settings, sizeof settings, "prune=%.*s prune_startup=2 prune_steps=%s",
+             (int)strcspn(pruner, " "), pruner, epochs ? "epochs" : "folds");
+    spt_options *sampler = new_sampler(ctx, "random", 3), *o = new_rules(ctx, settings);
     spt_cv *cv = new_cv(ctx, ds, epochs ? "folds=6 epochs=12" : "folds=6");
     spt_store *store = NULL;
     spt_study *study = NULL;
@@ -302,6 +276,47 @@ START_TEST(epochs)
             if (other.steps[i] == 0) other.values[i] = 0;
         ck_assert(memcmp(&one, &other, sizeof one) == 0);
     }
+}
+END_TEST
+
+static int32_t give_up(const spt_event *event, void *user)
+{
+    (void)user;
+    return event->kind == SPT_EVENT_EPOCH && event->epoch == 9 ? SPT_PRUNED : SPT_OK;
+}
+
+/* The host gives trials up within their first fold, while it and others run. */
+START_TEST(given_up_by_the_host)
+{
+    spt_ctx *ctx = new_ctx(1 + _i);
+    spt_dataset *ds = new_dataset(ctx, SAMPLES, 3);
+    spt_space *space = new_space(ctx);
+    spt_options *o = new_rules(ctx, "in_flight=2");
+    spt_cv *cv = new_cv(ctx, ds, "folds=4 epochs=40 patience=0");
+    spt_store *store = NULL;
+    spt_study *study = NULL;
+    spt_history *h = NULL;
+    OK(ctx, spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store));
+    OK(ctx, spt_study_open(store, "s", space, NULL, &study));
+    OK(ctx, spt_study_set_options(study, o));
+    OK(ctx, spt_study_set_cv(study, cv));
+    OK(ctx, spt_study_set_events(study, give_up, NULL, NULL));
+    ck_assert_int_eq(spt_study_run(study, 6, 0), SPT_STOP_TRIALS);
+    OK(ctx, spt_study_history(study, &h));
+    ck_assert_int_eq(count(h, SPT_TRIAL_PRUNED), 6);
+    for (int64_t i = 0; i < 6; i++) {
+        ck_assert_str_eq(spt_history_attribute(h, i, "reason"),
+                         "the host gave it up after 0 of 4 folds");
+        ck_assert_ptr_null(spt_history_attribute(h, i, "rungs"));
+    }
+    spt_history_free(h);
+    spt_options_free(o);
+    spt_study_free(study);
+    spt_store_free(store);
+    spt_cv_free(cv);
+    spt_space_free(space);
+    spt_dataset_free(ds);
+    spt_ctx_free(ctx);
 }
 END_TEST
 
@@ -395,4 +410,5 @@ SUITE_MAIN("tune prune", tcase_add_loop_test(tcase, the_run_loop, 0, PRUNERS);
            tcase_add_loop_test(tcase, later_ends_have_no_say, 0, PRUNERS);
            tcase_add_loop_test(tcase, threads_change_nothing, 0, PRUNERS);
            tcase_add_loop_test(tcase, epochs, 0, 2);
+           tcase_add_loop_test(tcase, given_up_by_the_host, 0, 3);
            tcase_add_loop_test(tcase, every_allocation, 0, PRUNERS);)
