@@ -125,7 +125,7 @@ int32_t spt__tpe_rule_init(spt__tpe_rule *rule, const spt_options *o, spt__err *
     r.gamma = number(o, "gamma", 0, r.gamma);
     r.most_good = whole(o, "most_good", 0, r.most_good);
     r.forgetting = whole(o, "forgetting", 0, r.forgetting);
-    r.shared = flag(o, "kernels", r.shared);
+    r.shared = flag(o, "truncate", r.shared);
     r.counts = flag(o, "categories", r.counts);
     r.log_density = flag(o, "log_grid", r.log_density);
     r.ends = flag(o, "ends", r.ends);
@@ -147,7 +147,11 @@ int32_t spt__tpe_rule_init(spt__tpe_rule *rule, const spt_options *o, spt__err *
     if (r.shared && r.structure != SPT__STRUCTURE_UNIVARIATE)
         return spt__fail(
             e, SPT_EINVAL,
-            "sampler option 'kernels' is 'shared', which needs structure 'univariate'");
+            "sampler option 'truncate' is 'mixture', which needs structure 'univariate'");
+    if (r.counts && r.structure != SPT__STRUCTURE_UNIVARIATE)
+        return spt__fail(
+            e, SPT_EINVAL,
+            "sampler option 'categories' is 'counts', which needs structure 'univariate'");
     *rule = r;
     return SPT_OK;
 }

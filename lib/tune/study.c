@@ -274,8 +274,9 @@ static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t se
     double *loss = spt__alloc(s->ctx, (size_t)n, sizeof *loss);
     int32_t *state = spt__alloc(s->ctx, (size_t)n, sizeof *state);
     int64_t *order = spt__alloc(s->ctx, (size_t)n, sizeof *order);
+    int64_t *steps = spt__alloc(s->ctx, (size_t)n, sizeof *steps);
     int32_t status;
-    if (values == NULL || loss == NULL || state == NULL || order == NULL) {
+    if (values == NULL || loss == NULL || state == NULL || order == NULL || steps == NULL) {
         status = spt__nomem(&s->ctx->err);
     } else {
         int64_t used = 0;
@@ -288,6 +289,7 @@ static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t se
                              ? row->value
                              : INFINITY;
             if (isnan(loss[used])) loss[used] = INFINITY;
+            steps[used] = row->n_steps;
             order[used++] = entries[i].sequence;
         }
         const spt__view view = {.n = used,
@@ -295,13 +297,15 @@ static int32_t propose(spt_study *s, const entry *entries, int64_t n, int64_t se
                                 .values = values,
                                 .loss = loss,
                                 .state = state,
-                                .sequence = order};
+                                .sequence = order,
+                                .steps = steps};
         status = spt__sampler_propose(s->sampler, &view, sequence, accept, s, config, &s->ctx->err);
     }
     spt__free(s->ctx, values);
     spt__free(s->ctx, loss);
     spt__free(s->ctx, state);
     spt__free(s->ctx, order);
+    spt__free(s->ctx, steps);
     return status;
 }
 

@@ -641,7 +641,7 @@ START_TEST(refusals)
     spt_ctx_new(NULL, &ctx);
     spt_space *space = small_space(ctx);
     OK(ctx, spt_sampler_options_new(ctx, &options));
-    OK(ctx, spt_options_set_text(options, "kernels", "shared"));
+    OK(ctx, spt_options_set_text(options, "truncate", "mixture"));
     FAILS(ctx, SPT_EINVAL, "structure 'univariate'", spt_sampler_new(ctx, space, options, &s));
     OK(ctx, spt_options_set_text(options, "structure", "univariate"));
     OK(ctx, spt_sampler_new(ctx, space, options, &s));
