@@ -443,7 +443,9 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
     const spt__block_rows *of = &s->of[b];
     const int64_t n = s->record->n;
     double *sum = s->work + 2 * (s->capacity + 1);
-    int32_t seen[AT_ONCE] = {-1, -1, -1};
+    int32_t seen[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; i++)
+        seen[i] = -1;
     for (int64_t i = 0; i < n; i++)
         sum[i] = 0;
     for (int i = 0; i < AT_ONCE; i++) {

@@ -81,7 +81,9 @@ static spt__tpe_rule preset(int which)
         r.good_weights = SPT__WEIGHTS_RANK;
         r.good_width = 0.7;
         r.crossover = 0.3;
-        r.focus = 0.4;
+        r.focus = 0.6;
+        r.candidates = 16;
+        r.startup = 8;
         r.focus_after = 10;
         r.branches = 6;
         r.min_bandwidth = 0.03;
