@@ -219,12 +219,13 @@ static int32_t focus(spt__sampler *s, int64_t sequence, int64_t batch, bool *foc
     if (!t->branching || spt__rng_double(&rng) >= t->rule.focus) return SPT_OK;
     SPT__TRY(spt__branch_rests(s->ctx, view, t->rule.focus_after, &rests, e));
     if (!rests) return SPT_OK;
-    SPT__TRY(spt__branch_least_tried(s->ctx, view, t->rule.branches, focused, &t->branch, e));
+    SPT__TRY(spt__branch_least_tried(s->ctx, view, t->record.branch, t->rule.branches, focused,
+                                     &t->branch, e));
     if (!*focused) return SPT_OK;
     bool *only = spt__alloc(s->ctx, (size_t)view->n, sizeof *only);
     if (!only) return spt__nomem(e);
     for (int64_t i = 0; i < view->n; i++)
-        only[i] = spt__branch_of(view->values + i * view->n_params, view->n_params) == t->branch;
+        only[i] = t->record.branch[i] == t->branch;
     int32_t status = split(s, view, only, e);
     if (status >= 0) status = fit(s, view, &t->focus_good, &t->focus_bad, e);
     spt__free(s->ctx, only);
