@@ -29,10 +29,11 @@ extern "C" {
  * - `structure` univariate|common|tree: what is modelled together
  * - `gamma_rule` linear|sqrt, `gamma`, `most_good`: which trials are good
  * - `good_weights` uniform|age|rank|ei, `bad_weights` uniform|age, `forgetting`, `prior_weight`
- * - `kernels` truncated|shared, `categories` rows|counts, `log_grid` mass|density
+ * - `truncate` kernels|mixture, `categories` rows|counts, `log_grid` mass|density
  * - `ends`, `prior_in_sort` no|yes, `good_width`, `bad_width`, `min_bandwidth`, `clip_exponent`:
  * the bandwidths
  * - `crossover`: 0 is a joint model, 1 the product of univariate ones
+ * - `focus`, `focus_after`, `branches`: proposals from another branch than the best one
  * - `candidates`: draws of which the most promising is proposed
  * - `failed`, `running` ignored|bad: what such trials count as
  *

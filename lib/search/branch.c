@@ -82,10 +82,11 @@ static int by_best(const void *pa, const void *pb)
 
 /* The branches of the view at the start of `table`, of which `size`, a power of two larger than the
  * view, is the size. */
-static int64_t find_branches(const spt__view *view, branch *table, size_t size)
+static int64_t find_branches(const spt__view *view, const uint64_t *branches, branch *table,
+                             size_t size)
 {
     for (int64_t i = 0; i < view->n; i++) {
-        const uint64_t id = spt__branch_of(view->values + i * view->n_params, view->n_params);
+        const uint64_t id = branches[i];
         const double loss = isfinite(view->loss[i]) ? view->loss[i] : INFINITY;
         size_t at = id & (size - 1);
         while (table[at].n > 0 && table[at].id != id)
@@ -101,15 +102,15 @@ static int64_t find_branches(const spt__view *view, branch *table, size_t size)
     return n;
 }
 
-int32_t spt__branch_least_tried(spt_ctx *ctx, const spt__view *view, int64_t most, bool *found,
-                                uint64_t *id, spt__err *e)
+int32_t spt__branch_least_tried(spt_ctx *ctx, const spt__view *view, const uint64_t *branches,
+                                int64_t most, bool *found, uint64_t *id, spt__err *e)
 {
     size_t size = 4;
     while (size <= 2 * (size_t)view->n)
         size *= 2;
     branch *table = spt__calloc(ctx, size, sizeof *table);
     if (!table) return spt__nomem(e);
-    const int64_t n = find_branches(view, table, size);
+    const int64_t n = find_branches(view, branches, table, size);
     qsort(table, (size_t)n, sizeof *table, by_best);
     int64_t chosen = 1;
     for (int64_t i = 2; i < n && i < most; i++)

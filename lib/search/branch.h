@@ -15,7 +15,7 @@ int32_t spt__branch_rests(spt_ctx *ctx, const spt__view *view, int64_t after, bo
 
 /* Of the `most` branches with the lowest losses but the best one, the one with the fewest trials,
  * the better one of equals. *found is false if all trials are of one branch. */
-int32_t spt__branch_least_tried(spt_ctx *ctx, const spt__view *view, int64_t most, bool *found,
-                                uint64_t *branch, spt__err *e);
+int32_t spt__branch_least_tried(spt_ctx *ctx, const spt__view *view, const uint64_t *branches,
+                                int64_t most, bool *found, uint64_t *branch, spt__err *e);
 
 #endif

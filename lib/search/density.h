@@ -78,6 +78,10 @@ typedef struct spt__side {
      * multiplied with: 1 / (mass within bounds), and for densities 1 / (sigma sqrt(2 pi)). */
     double *sigma, *peak;
     double *least; /* p: no bandwidth is less */
+    double *flat;  /* p: log of the highest density of a kernel of that bandwidth */
+    /* p: log of what truncation can add to it: half of the mass is lost at an end, or a little more
+     * where bandwidths are as wide as the interval */
+    double *most_inside;
     /* Of short grids, per parameter: ends of the cells (points + 1), log of the prior's masses. */
     double **cells;
     uint8_t *code;       /* capacity: whose row it was when sigmas were worked out */
@@ -98,7 +102,7 @@ typedef struct spt__side {
     double *reference; /* p: log of the kernels that others are measured by */
     double *gain;      /* p: how much more than these another kernel's can be, at most */
     double handicap;   /* log of how much less the reference's weight may be */
-    double **masses;   /* per parameter: see mixture.c */
+    double **masses;   /* per parameter: see near.c */
     double *rest;      /* per block: the gains of later blocks */
     double *work;      /* 4 (capacity + 1) */
     int32_t *active;   /* capacity */

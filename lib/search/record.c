@@ -1,5 +1,6 @@
 #include "record.h"
 
+#include "branch.h"
 #include "sampler.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ int32_t spt__record_init(spt__record *r, spt_ctx *ctx, const spt__domain *domain
 
 void spt__record_free(spt__record *r)
 {
+    spt__free(r->ctx, r->branch);
     spt__free(r->ctx, r->raw);
     spt__free(r->ctx, r->position);
     spt__free(r->ctx, r->place);
@@ -31,17 +33,19 @@ static int32_t reserve(spt__record *r, int64_t n, spt__err *e)
                          INT32_MAX / 2);
     const int64_t capacity = n < 64 ? 64 : 2 * n;
     const size_t cells = (size_t)capacity * (size_t)r->p;
+    spt__free(r->ctx, r->branch);
     spt__free(r->ctx, r->raw);
     spt__free(r->ctx, r->position);
     spt__free(r->ctx, r->place);
     spt__free(r->ctx, r->order);
     r->n = r->capacity = 0;
     memset(r->present, 0, (size_t)r->p * sizeof *r->present);
+    r->branch = spt__alloc(r->ctx, (size_t)capacity, sizeof *r->branch);
     r->raw = spt__alloc(r->ctx, cells, sizeof *r->raw);
     r->position = spt__alloc(r->ctx, cells, sizeof *r->position);
     r->place = spt__alloc(r->ctx, cells, sizeof *r->place);
     r->order = spt__alloc(r->ctx, cells, sizeof *r->order);
-    if (!r->raw || !r->position || !r->place || !r->order) return spt__nomem(e);
+    if (!r->branch || !r->raw || !r->position || !r->place || !r->order) return spt__nomem(e);
     r->capacity = capacity;
     return SPT_OK;
 }
@@ -109,6 +113,8 @@ int32_t spt__record_follow(spt__record *r, const spt__view *view, spt__err *e)
     if (r->n > r->kept)
         memcpy(r->raw + r->kept * r->p, view->values + r->kept * r->p,
                (size_t)(r->n - r->kept) * (size_t)r->p * sizeof *r->raw);
+    for (int64_t i = r->kept; i < r->n; i++)
+        r->branch[i] = spt__branch_of(r->raw + i * r->p, r->p);
     for (int32_t d = 0; d < r->p && (r->n > r->kept || cut > r->kept); d++) {
         const spt__domain *domain = &r->domains[d];
         const bool is_short = domain->kind == SPT__DOMAIN_GRID && domain->points <= SPT__SHORT_GRID;

@@ -16,8 +16,9 @@ typedef struct spt__record {
     const spt__domain *domains;
     int32_t p;
     int64_t n, capacity;
-    int64_t kept; /* rows that the last follow() left as they were */
-    double *raw;  /* n x p, as the view had them */
+    int64_t kept;     /* rows that the last follow() left as they were */
+    uint64_t *branch; /* n: which parameters a row has (branch.h) */
+    double *raw;      /* n x p, as the view had them */
     double
         *position;  /* p columns of capacity: on the scale, or the category; NaN: does not exist */
     int16_t *place; /* p columns of capacity: on a short grid, else -1 */

@@ -81,7 +81,9 @@ static spt__tpe_rule preset(int which)
         r.good_weights = SPT__WEIGHTS_RANK;
         r.good_width = 0.7;
         r.crossover = 0.3;
-        r.focus = 0.4;
+        r.focus = 0.6;
+        r.candidates = 16;
+        r.startup = 8;
         r.focus_after = 10;
         r.branches = 6;
         r.min_bandwidth = 0.03;
@@ -125,7 +127,7 @@ int32_t spt__tpe_rule_init(spt__tpe_rule *rule, const spt_options *o, spt__err *
     r.gamma = number(o, "gamma", 0, r.gamma);
     r.most_good = whole(o, "most_good", 0, r.most_good);
     r.forgetting = whole(o, "forgetting", 0, r.forgetting);
-    r.shared = flag(o, "kernels", r.shared);
+    r.shared = flag(o, "truncate", r.shared);
     r.counts = flag(o, "categories", r.counts);
     r.log_density = flag(o, "log_grid", r.log_density);
     r.ends = flag(o, "ends", r.ends);
@@ -147,7 +149,11 @@ int32_t spt__tpe_rule_init(spt__tpe_rule *rule, const spt_options *o, spt__err *
     if (r.shared && r.structure != SPT__STRUCTURE_UNIVARIATE)
         return spt__fail(
             e, SPT_EINVAL,
-            "sampler option 'kernels' is 'shared', which needs structure 'univariate'");
+            "sampler option 'truncate' is 'mixture', which needs structure 'univariate'");
+    if (r.counts && r.structure != SPT__STRUCTURE_UNIVARIATE)
+        return spt__fail(
+            e, SPT_EINVAL,
+            "sampler option 'categories' is 'counts', which needs structure 'univariate'");
     *rule = r;
     return SPT_OK;
 }

@@ -45,6 +45,8 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->crossover = good ? rule->crossover : 0;
     s->weights = good ? rule->good_weights : rule->bad_weights;
     s->least = spt__calloc(ctx, p, sizeof *s->least);
+    s->flat = spt__calloc(ctx, p, sizeof *s->flat);
+    s->most_inside = spt__calloc(ctx, p, sizeof *s->most_inside);
     s->cells = spt__calloc(ctx, p, sizeof *s->cells);
     s->gain = spt__calloc(ctx, p, sizeof *s->gain);
     s->reference = spt__calloc(ctx, p, sizeof *s->reference);
@@ -54,8 +56,8 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->rest = spt__calloc(ctx, p + 1, sizeof *s->rest);
     s->of = spt__calloc(ctx, p, sizeof *s->of);
     s->kept = spt__calloc(ctx, p, sizeof *s->kept);
-    if (!s->least || !s->cells || !s->gain || !s->reference || !s->masses || !s->n_alive ||
-        !s->prior || !s->rest || !s->of || !s->kept)
+    if (!s->least || !s->flat || !s->most_inside || !s->cells || !s->gain || !s->reference ||
+        !s->masses || !s->n_alive || !s->prior || !s->rest || !s->of || !s->kept)
         return spt__nomem(e);
     for (int32_t d = 0; d < record->p; d++)
         SPT__TRY(fill_cells(s, d, e));
@@ -93,6 +95,8 @@ void spt__side_free(spt__side *s)
         spt__free(ctx, s->cells[d]);
     spt__free(ctx, s->cells);
     spt__free(ctx, s->least);
+    spt__free(ctx, s->flat);
+    spt__free(ctx, s->most_inside);
     spt__free(ctx, s->gain);
     spt__free(ctx, s->reference);
     for (int32_t d = 0; s->masses && d < s->record->p; d++)
@@ -306,33 +310,52 @@ static int64_t find_changed(const spt__side *s, const spt__side_rows *rows, int3
     return n;
 }
 
+static void set_least(spt__side *s, int32_t d, const widths *w)
+{
+    if (s->least[d] == w->least) return;
+    s->least[d] = w->least;
+    s->flat[d] = -log(w->least) - LOG_SQRT_2PI;
+    s->most_inside[d] = s->rule->shared ? 0 : -log(spt__normal_mass(0, w->range / w->least));
+}
+
+/* How many rows of the side have parameter d. */
+static int64_t count_rows(const spt__side *s, int32_t d, const spt__side_rows *rows)
+{
+    const double *position = s->record->position + d * s->record->capacity;
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->record->n; i++)
+        n += rows->code[i] == rows->mine && !isnan(position[i]);
+    return n;
+}
+
 static void fit_widths(spt__side *s, const spt__side_rows *rows)
 {
     enum { FEW = 16 };
     const spt__record *r = s->record;
     int32_t changed[FEW];
     const int64_t n_changed = find_changed(s, rows, changed, FEW);
-    for (int32_t b = 0; b < s->blocks->n; b++)
-        for (int32_t m = 0; m < s->blocks->items[b].n; m++) {
-            const int32_t d = s->blocks->items[b].members[m];
-            const spt__domain *domain = &r->domains[d];
-            if (domain->kind == SPT__DOMAIN_CATEGORY) continue;
+    for (int32_t b = 0; b < s->blocks->n; b++) {
+        const spt__block *block = &s->blocks->items[b];
+        int64_t n = 0;
+        for (int32_t m = 0; m < block->n; m++) {
+            const int32_t d = block->members[m];
+            /* Those of a block exist together, but where the block is a matter of the trials. */
+            if (m == 0 || s->rule->structure == SPT__STRUCTURE_COMMON) n = count_rows(s, d, rows);
+            if (r->domains[d].kind == SPT__DOMAIN_CATEGORY) continue;
             const double *position = r->position + d * r->capacity;
-            int64_t n = 0, then = 0;
-            for (int64_t i = 0; i < r->n; i++)
-                n += rows->code[i] == rows->mine && !isnan(position[i]);
-            then = n;
+            int64_t then = n;
             for (int64_t i = 0; i < n_changed; i++)
                 if (!isnan(position[changed[i]]))
                     then += rows->code[changed[i]] == rows->mine ? -1 : 1;
             const widths now = widths_of(s, d, n), before = widths_of(s, d, then);
-            s->least[d] = now.least;
+            set_least(s, d, &now);
             if (n_changed >= 0 && now.least == before.least && now.ends == before.ends &&
                 now.lone == before.lone)
                 refit_parameter(s, d, &now, rows, changed, n_changed);
             else
                 fit_parameter(s, d, &now, rows);
         }
+    }
     memcpy(s->code, rows->code, (size_t)r->n * sizeof *s->code);
     s->n_code = r->n;
 }
@@ -422,7 +445,8 @@ static void set_norm(spt__side *s, int32_t b)
 
 /* ---- rows of blocks ---------------------------------------------------------------------- */
 
-static bool has_block(const spt__record *r, const spt__block *block, int structure, int64_t row)
+static inline bool has_block(const spt__record *r, const spt__block *block, int structure,
+                             int64_t row)
 {
     const int32_t n = structure == SPT__STRUCTURE_COMMON ? block->n : 1;
     for (int32_t i = 0; i < n; i++)

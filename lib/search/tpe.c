@@ -9,8 +9,9 @@
 #include <string.h>
 
 /* Nothing is learnt from a refused proposal, so a model whose favourites are refused would go on
- * proposing them: from here on draws are uniform. */
-enum { MODEL_ATTEMPTS = 100 };
+ * proposing them: from here on draws are uniform. An attempt is the next candidate of a batch along
+ * the tree, but all candidates of all blocks elsewhere. */
+enum { TREE_ATTEMPTS = 100, BLOCK_ATTEMPTS = 20 };
 
 /* What is kept from one ask to the next; none of it changes a result. */
 typedef struct tpe {
@@ -218,12 +219,13 @@ static int32_t focus(spt__sampler *s, int64_t sequence, int64_t batch, bool *foc
     if (!t->branching || spt__rng_double(&rng) >= t->rule.focus) return SPT_OK;
     SPT__TRY(spt__branch_rests(s->ctx, view, t->rule.focus_after, &rests, e));
     if (!rests) return SPT_OK;
-    SPT__TRY(spt__branch_least_tried(s->ctx, view, t->rule.branches, focused, &t->branch, e));
+    SPT__TRY(spt__branch_least_tried(s->ctx, view, t->record.branch, t->rule.branches, focused,
+                                     &t->branch, e));
     if (!*focused) return SPT_OK;
     bool *only = spt__alloc(s->ctx, (size_t)view->n, sizeof *only);
     if (!only) return spt__nomem(e);
     for (int64_t i = 0; i < view->n; i++)
-        only[i] = spt__branch_of(view->values + i * view->n_params, view->n_params) == t->branch;
+        only[i] = t->record.branch[i] == t->branch;
     int32_t status = split(s, view, only, e);
     if (status >= 0) status = fit(s, view, &t->focus_good, &t->focus_bad, e);
     spt__free(s->ctx, only);
@@ -351,11 +353,12 @@ static int32_t tpe_draw(spt__sampler *s, int64_t sequence, int32_t attempt, doub
                         spt__err *e)
 {
     tpe *t = s->memory;
+    const bool tree = t->rule.structure == SPT__STRUCTURE_TREE;
     if (!t->ready && t->rule.startup_sobol) {
         spt__sampler_sobol_point(s, sequence, attempt, values);
-    } else if (!t->ready || attempt >= MODEL_ATTEMPTS) {
+    } else if (!t->ready || attempt >= (tree ? TREE_ATTEMPTS : BLOCK_ATTEMPTS)) {
         spt__sampler_uniform(s, sequence, attempt, values);
-    } else if (t->rule.structure == SPT__STRUCTURE_TREE) {
+    } else if (tree) {
         const int64_t batch = attempt / t->rule.candidates, rank = attempt % t->rule.candidates;
         if (t->batch != batch) SPT__TRY(draw_tree(s, sequence, batch, e));
         memcpy(values, t->candidates + t->order[rank].index * s->space->n,

@@ -365,9 +365,10 @@ int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, i
     double *values = spt__alloc(s->ctx, (size_t)n * p, sizeof *values);
     double *loss = spt__alloc(s->ctx, (size_t)n, sizeof *loss);
     int32_t *state = spt__alloc(s->ctx, (size_t)n, sizeof *state);
-    int64_t *order = spt__alloc(s->ctx, 2 * (size_t)n, sizeof *order), *steps = order + n;
+    int64_t *order = spt__alloc(s->ctx, (size_t)n, sizeof *order);
+    int64_t *steps = spt__alloc(s->ctx, (size_t)n, sizeof *steps);
     int32_t status;
-    if (values == NULL || loss == NULL || state == NULL || order == NULL) {
+    if (values == NULL || loss == NULL || state == NULL || order == NULL || steps == NULL) {
         status = spt__nomem(&s->ctx->err);
     } else {
         int64_t used = 0;
@@ -399,5 +400,6 @@ int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, i
     spt__free(s->ctx, loss);
     spt__free(s->ctx, state);
     spt__free(s->ctx, order);
+    spt__free(s->ctx, steps);
     return status;
 }

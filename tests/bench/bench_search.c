@@ -3,6 +3,8 @@
  *   bench_search list
  *   bench_search FUNCTION [TRIALS FIRST-SEED LAST-SEED [KNOB=VALUE...]]
  *       a line per seed: the seed, microseconds per ask, the best value after each trial
+ *   bench_search points FUNCTION N
+ *       N random configurations: name=value of what exists, and the function's value as "value="
  *   bench_search ask TRIALS [KNOB=VALUE...]
  *       milliseconds per ask with so many finished trials of 30 conditional parameters
  *
@@ -103,6 +105,31 @@ static void run(spt_ctx *ctx, const search_function *f, long trials, long seed, 
     spt_space_free(space);
 }
 
+/* What another implementation of a function can be checked by. */
+static void print_points(spt_ctx *ctx, const search_function *f, long n)
+{
+    char *knobs[] = {"sampler=random", NULL};
+    spt_space *space;
+    check(ctx, f->space(ctx, f, &space));
+    spt_sampler *sampler = new_sampler(ctx, space, 12345, knobs);
+    for (long i = 0; i < n; i++) {
+        double x[MOST_PARAMETERS];
+        spt_config *config = NULL;
+        check(ctx, spt_sampler_propose(sampler, i, &config));
+        const int count = values_of(config, x);
+        for (int k = 0; k < count; k++) {
+            spt_parameter_info info;
+            spt_record_init(&info, sizeof info);
+            spt_space_describe(space, k, &info);
+            if (!isnan(x[k])) printf("%s=%.17g ", info.name, x[k]);
+        }
+        printf("value=%.17g\n", f->value(x, count));
+        spt_config_free(config);
+    }
+    spt_sampler_free(sampler);
+    spt_space_free(space);
+}
+
 /* A loss that makes trials cluster as they do in a study. */
 static double timing_loss(const double *x, int n)
 {
@@ -159,6 +186,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "list") == 0) {
         for (int i = 0; search_at(i); i++)
             printf("%s\n", search_at(i)->name);
+    } else if (strcmp(argv[1], "points") == 0 && argc == 4 && search_find(argv[2])) {
+        print_points(ctx, search_find(argv[2]), atol(argv[3]));
     } else if (strcmp(argv[1], "ask") == 0) {
         time_asks(ctx, argc > 2 ? atol(argv[2]) : 1000, argc > 3 ? argv + 3 : none);
     } else {
