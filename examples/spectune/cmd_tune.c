@@ -13,7 +13,7 @@ const arg_option tune_options[] = {
     SCORE_OPTIONS,
     READ_OPTIONS,
     {"space", "NAME|FILE", ARG_TEXT, 0, 0, "small", "search space: a preset or an XML file"},
-    {"sampler", "tpe|random", ARG_TEXT, 0, 0, "tpe", "where configurations come from"},
+    {"sampler", "tpe|random|sobol|grid", ARG_TEXT, 0, 0, "tpe", "where configurations come from"},
     {"trials", "N", ARG_INT, 0, 1e9, "60", "finished trials in the study at the end"},
     {"confirm", "K[:R]", ARG_TEXT, 0, 0, "5:3 from 20 trials on",
      "then try the K best trials R times more, and take the best of them on average; 0: do not"},
