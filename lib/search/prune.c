@@ -260,6 +260,21 @@ static spt__verdict racing(const spt__prune_rule *rule, const spt__curve *own,
     return v;
 }
 
+double spt__prune_estimate(const spt__curve *own, const spt__curve *complete)
+{
+    double mine = 0, theirs = 0, v;
+    int64_t n = 0;
+    for (int64_t i = 0; i < own->n; i++) {
+        if (!at_step(complete, own->steps[i], &v) || isinf(v)) continue;
+        mine += as_bad(own->values[i]);
+        theirs += v;
+        n++;
+    }
+    if (n == 0) return (double)NAN;
+    if (all_positive(own) && all_positive(complete)) return complete->value * (mine / theirs);
+    return complete->value + (mine - theirs) / (double)n;
+}
+
 /* ---- against all --------------------------------------------------------------------------- */
 
 /* How many peers that can be compared are worth less than `limit`. */

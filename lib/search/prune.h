@@ -45,6 +45,12 @@ typedef struct spt__verdict {
 spt__verdict spt__prune(const spt__prune_rule *rule, const spt__curve *own, const spt__curve *peers,
                         int64_t n_peers);
 
+/* What the loss of a trial that was given up would have been, if it differs from a complete one in
+ * the steps that are missing as it does in those that are there: by ratio where all is positive,
+ * else by difference. The mean of its own steps says less: some folds are harder than others. NaN
+ * if the two have no step in common. */
+double spt__prune_estimate(const spt__curve *own, const spt__curve *complete);
+
 /* ---- the parts, for tests ---- */
 
 enum { SPT__WILCOXON_EXACT = 50 };

@@ -357,6 +357,40 @@ static int32_t make_ours(spt_study *s, spt_config **config)
     return status;
 }
 
+static spt__curve curve_of(const spt__row *row)
+{
+    return (spt__curve){.steps = row->steps,
+                        .values = row->step_values,
+                        .n = row->n_steps,
+                        .complete = row->state == SPT_TRIAL_COMPLETE,
+                        .value = row->value};
+}
+
+/* The best complete trial that is seen, NULL if there is none. */
+static const spt__row *best_seen(const spt__entry *entries, int64_t n)
+{
+    const spt__row *best = NULL;
+    for (int64_t i = 0; i < n; i++)
+        if (entries[i].finished && entries[i].row->state == SPT_TRIAL_COMPLETE &&
+            (best == NULL || entries[i].row->value < best->value))
+            best = entries[i].row;
+    return best;
+}
+
+/* The loss as a sampler sees it. The mean of a pruned trial's folds is not comparable, since the
+ * easy ones may come first. */
+static double seen_loss(const spt__row *row, int32_t state, const spt__row *best)
+{
+    double loss = row->value;
+    if (state != SPT_TRIAL_COMPLETE && state != SPT_TRIAL_PRUNED) return INFINITY;
+    if (state == SPT_TRIAL_PRUNED && best != NULL) {
+        const spt__curve own = curve_of(row), complete = curve_of(best);
+        const double estimate = spt__prune_estimate(&own, &complete);
+        if (!isnan(estimate)) loss = estimate;
+    }
+    return isnan(loss) ? INFINITY : loss;
+}
+
 int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, int64_t sequence,
                            spt__accept_fn accept, void *arg, spt_config **config)
 {
@@ -372,15 +406,13 @@ int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, i
         status = spt__nomem(&s->ctx->err);
     } else {
         int64_t used = 0;
+        const spt__row *best = best_seen(entries, n);
         for (int64_t i = 0; i < n; i++) {
             const spt__row *row = entries[i].row;
             if (row->config == NULL) continue;
             memcpy(values + (size_t)used * p, row->config->value, p * sizeof *values);
             state[used] = entries[i].finished ? row->state : SPT_TRIAL_RUNNING;
-            loss[used] = state[used] == SPT_TRIAL_COMPLETE || state[used] == SPT_TRIAL_PRUNED
-                             ? row->value
-                             : INFINITY;
-            if (isnan(loss[used])) loss[used] = INFINITY;
+            loss[used] = seen_loss(row, state[used], best);
             steps[used] = row->n_steps;
             order[used++] = entries[i].sequence;
         }

@@ -297,6 +297,29 @@ START_TEST(halving_rule)
 }
 END_TEST
 
+START_TEST(estimates)
+{
+    static const double best[4] = {1, 2, 3, 6}, own[2] = {2, 3}, other[2] = {-1, 3}, late[1] = {9};
+    static const int64_t there[2] = {2, 0}, nowhere[1] = {7};
+    const spt__curve complete = curve(best, 4, true);
+    /* steps 0 and 1: 5 to 3 */
+    spt__curve c = curve(own, 2, false);
+    NEAR(spt__prune_estimate(&c, &complete), 3 * 5.0 / 3, 1e-15);
+    /* steps 2 and 0: 5 to 4 */
+    c.steps = there;
+    NEAR(spt__prune_estimate(&c, &complete), 3 * 5.0 / 4, 1e-15);
+    /* by difference where not all is positive: (2 - 3) / 2 */
+    c = curve(other, 2, false);
+    NEAR(spt__prune_estimate(&c, &complete), 3 - 0.5, 1e-15);
+    /* no step in common; no value */
+    c = (spt__curve){nowhere, late, 1, false, NAN};
+    ck_assert(isnan(spt__prune_estimate(&c, &complete)));
+    const double bad[1] = {NAN};
+    c = curve(bad, 1, false);
+    ck_assert(spt__prune_estimate(&c, &complete) == INFINITY);
+}
+END_TEST
+
 /* ---- what all rules have in common ---- */
 
 static const spt__prune_kind kinds[] = {SPT__PRUNE_NONE, SPT__PRUNE_WILCOXON, SPT__PRUNE_RACING,
@@ -366,5 +389,5 @@ SUITE_MAIN("search prune", tcase_add_test(tcase, wilcoxon_exact);
            tcase_add_test(tcase, wilcoxon_ties_and_zeros); tcase_add_test(tcase, wilcoxon_many);
            tcase_add_test(tcase, student); tcase_add_test(tcase, wilcoxon_rule);
            tcase_add_test(tcase, racing_rule); tcase_add_test(tcase, racing_keeps_its_level);
-           tcase_add_test(tcase, median_rule); tcase_add_test(tcase, halving_rule);
-           tcase_add_loop_test(tcase, every_rule, 0, 5);)
+           tcase_add_test(tcase, median_rule); tcase_add_test(tcase, estimates);
+           tcase_add_test(tcase, halving_rule); tcase_add_loop_test(tcase, every_rule, 0, 5);)
