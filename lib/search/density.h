@@ -52,7 +52,7 @@ void spt__point_set(spt__point *at, const spt__domain *domain, int32_t d, double
 typedef struct spt__block_rows {
     int64_t n;
     int32_t *rows;   /* ascending */
-    double *weight;  /* n; then the prior's. Scaled so that the trials' mean is 1 */
+    double *weight;  /* n; then the prior's */
     double total;    /* of all weights */
     double log_norm; /* shared kernels: log of the mixture's mass within the bounds */
     double odds;     /* log of the largest weight over the prior's */

@@ -11,7 +11,7 @@
 /* Nothing is learnt from a refused proposal, so a model whose favourites are refused would go on
  * proposing them: from here on draws are uniform. An attempt is the next candidate of a batch along
  * the tree, but all candidates of all blocks elsewhere. */
-enum { TREE_ATTEMPTS = 100, BLOCK_ATTEMPTS = 20 };
+enum { TREE_ATTEMPTS = 100, BLOCK_ATTEMPTS = 6 };
 
 /* What is kept from one ask to the next; none of it changes a result. */
 typedef struct tpe {
