@@ -22,7 +22,8 @@ def tool():
 
 def trials(study):
     text = subprocess.run([tool(), "trials", study, "--json"], check=True, capture_output=True, text=True).stdout
-    return [(t["number"], t["value"]) for t in json.loads(text)["trials"] if t["state"] == "complete"]
+    return [(t["number"], t["value"]) for t in json.loads(text)["trials"]
+            if t["state"] == "complete" and "repeats" not in t["attributes"]]
 
 
 def test_pairs(results):
