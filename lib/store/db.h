@@ -74,6 +74,9 @@ int32_t spt__schema_make(spt_store *s);
 char *spt__json_plain(spt_ctx *ctx, const char *json);
 /* A parameter as Optuna describes it. */
 void spt__json_distribution(spt__buf *b, const spt__parameter *p);
+/* A choice as text: Optuna's may be numbers, null and the like. NULL when memory ran out. */
+struct json_t;
+char *spt__json_choice(spt_ctx *ctx, const struct json_t *choice);
 
 /* One parameter of a study that somebody else made. */
 typedef struct spt__foreign {

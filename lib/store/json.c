@@ -74,8 +74,7 @@ static int32_t contradiction(spt_ctx *ctx, const spt__foreign *f)
                      f->name);
 }
 
-/* A choice as text: Optuna's may be numbers, null and the like. */
-static char *choice_text(spt_ctx *ctx, const json_t *choice)
+char *spt__json_choice(spt_ctx *ctx, const json_t *choice)
 {
     if (json_is_string(choice)) return spt__strdup(ctx, json_string_value(choice));
     char *dumped = json_dumps(choice, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -96,7 +95,7 @@ static int32_t widen_choices(spt_ctx *ctx, spt__foreign *f, const json_t *choice
     if (f->choices == NULL) return spt__nomem(&ctx->err);
     f->type = SPT_PARAMETER_CATEGORICAL;
     for (size_t i = 0; i < n; i++) {
-        f->choices[f->n_choices] = choice_text(ctx, json_array_get(choices, i));
+        f->choices[f->n_choices] = spt__json_choice(ctx, json_array_get(choices, i));
         if (f->choices[f->n_choices++] == NULL) return spt__nomem(&ctx->err);
     }
     return SPT_OK;

@@ -113,12 +113,12 @@ def help_and_manual():
     sections = re.split(r"^\.S[SH] ", man, flags=re.M)
     p = done("--help", "--help", out="Commands:")
     commands = re.findall(r"^  (\w+) ", p.stdout, flags=re.M)
-    check("nine commands", len(commands) == 9, str(commands))
+    check("thirteen commands", len(commands) == 13, str(commands))
     done("--version", "--version", out=r"spectune \d+\.\d+\.\d+")
     for c in commands:
         p = done(f"{c} --help", c, "--help", out="usage: spectune " + c)
         options = set(re.findall(r"^  --([a-z-]+)", p.stdout, flags=re.M))
-        page = next((s for s in sections if s.startswith(c)), "")
+        page = next((s for s in sections if s.startswith(c + " ")), "")
         shared = "".join(s for s in sections if s.startswith("Options"))
         missing = [o for o in options if f"--{o}" not in page and f"--{o}" not in shared]
         check(f"{c}: the manual has every option", bool(page) and not missing, str(missing))

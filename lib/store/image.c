@@ -1,0 +1,454 @@
+/* A whole study: out of the tables, and into them. */
+#include "image.h"
+
+#include "../base/threads.h"
+
+#include <string.h>
+
+/* ---- in memory ---- */
+
+void spt__image_init(spt__image *image, spt_ctx *ctx)
+{
+    memset(image, 0, sizeof *image);
+    image->ctx = ctx;
+}
+
+void spt__image_free(spt__image *image)
+{
+    spt_ctx *ctx = image->ctx;
+    for (int64_t i = 0; i < image->n; i++) {
+        spt__free(ctx, image->trials[i].started);
+        spt__free(ctx, image->trials[i].ended);
+    }
+    for (int k = 0; k < SPT__IMAGE_LISTS; k++) {
+        for (int64_t i = 0; i < image->lists[k].n; i++) {
+            spt__free(ctx, image->lists[k].items[i].key);
+            spt__free(ctx, image->lists[k].items[i].text);
+            spt__free(ctx, image->lists[k].items[i].data);
+        }
+        spt__free(ctx, image->lists[k].items);
+    }
+    spt__free(ctx, image->trials);
+    spt__free(ctx, image->name);
+    spt__image_init(image, ctx);
+}
+
+int32_t spt__image_rename(spt__image *image, const char *name)
+{
+    char *copy = spt__strdup(image->ctx, name);
+    if (copy == NULL) return spt__nomem(&image->ctx->err);
+    spt__free(image->ctx, image->name);
+    image->name = copy;
+    return SPT_OK;
+}
+
+/* A copy of a text that may be NULL; false when memory ran out. */
+static bool copy_text(spt_ctx *ctx, const char *text, char **out)
+{
+    *out = text != NULL ? spt__strdup(ctx, text) : NULL;
+    return text == NULL || *out != NULL;
+}
+
+spt__image_trial *spt__image_trial_add(spt__image *image, int64_t number, int32_t state,
+                                       const char *started, const char *ended)
+{
+    if (image->n == image->capacity) {
+        const int64_t capacity = image->capacity > 0 ? 2 * image->capacity : 64;
+        spt__image_trial *grown =
+            spt__realloc(image->ctx, image->trials, (size_t)capacity, sizeof *grown);
+        if (grown == NULL) return NULL;
+        image->trials = grown;
+        image->capacity = capacity;
+    }
+    spt__image_trial *t = &image->trials[image->n];
+    *t = (spt__image_trial){.id = -1, .number = number, .state = state};
+    image->n++;
+    return copy_text(image->ctx, started, &t->started) && copy_text(image->ctx, ended, &t->ended)
+               ? t
+               : NULL;
+}
+
+spt__item *spt__image_add(spt__image *image, spt__image_list list, int64_t trial, const char *key,
+                          const char *text)
+{
+    if (image->lists[list].n == image->lists[list].capacity) {
+        const int64_t capacity = image->lists[list].n > 0 ? 2 * image->lists[list].n : 64;
+        spt__item *grown =
+            spt__realloc(image->ctx, image->lists[list].items, (size_t)capacity, sizeof *grown);
+        if (grown == NULL) return NULL;
+        image->lists[list].items = grown;
+        image->lists[list].capacity = capacity;
+    }
+    spt__item *item = &image->lists[list].items[image->lists[list].n];
+    *item = (spt__item){.trial = trial, .value = NAN};
+    image->lists[list].n++;
+    return copy_text(image->ctx, key, &item->key) && copy_text(image->ctx, text, &item->text)
+               ? item
+               : NULL;
+}
+
+const spt__item *spt__image_items(const spt__image *image, spt__image_list list, int64_t trial,
+                                  int64_t *n)
+{
+    const spt__item *items = image->lists[list].items;
+    int64_t low = 0, high = image->lists[list].n;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (items[middle].trial < trial)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *n = 0;
+    if (items == NULL) return NULL;
+    while (low + *n < image->lists[list].n && items[low + *n].trial == trial)
+        *n += 1;
+    return items + low;
+}
+
+const spt__item *spt__image_find(const spt__image *image, spt__image_list list, int64_t trial,
+                                 const char *key)
+{
+    int64_t n;
+    const spt__item *items = spt__image_items(image, list, trial, &n);
+    for (int64_t i = 0; i < n; i++)
+        if (strcmp(items[i].key, key) == 0) return &items[i];
+    return NULL;
+}
+
+static const char *const state_words[] = {"RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"};
+
+const char *spt__state_word(int32_t state)
+{
+    return state >= 0 && state < 5 ? state_words[state] : "FAIL";
+}
+
+int32_t spt__state_of_word(const char *word)
+{
+    for (int32_t i = 0; word != NULL && i < 5; i++)
+        if (strcmp(state_words[i], word) == 0) return i;
+    return -1;
+}
+
+static const char *const directions[][2] = {
+    {"minimize", "MINIMIZE"}, {"maximize", "MAXIMIZE"}, {"not_set", "NOT_SET"}};
+
+const char *spt__direction_name(const char *word)
+{
+    for (size_t i = 0; i < sizeof directions / sizeof directions[0]; i++)
+        if (strcmp(directions[i][1], word) == 0) return directions[i][0];
+    return word;
+}
+
+const char *spt__direction_word(const char *name)
+{
+    for (size_t i = 0; i < sizeof directions / sizeof directions[0]; i++)
+        if (strcmp(directions[i][0], name) == 0) return directions[i][1];
+    return NULL;
+}
+
+/* ---- out of the tables ---- */
+
+/* Every list is asked for in one shape: trial_id (-1: of the study), key, text, number, value, word
+ * for a value that is no number. */
+static const char directions_sql[] =
+    "SELECT -1, NULL, direction, objective, NULL, NULL FROM study_directions WHERE study_id = ?"
+    " ORDER BY objective";
+static const char study_user_sql[] =
+    "SELECT -1, key, value_json, 0, NULL, NULL FROM study_user_attributes WHERE study_id = ?"
+    " ORDER BY study_user_attribute_id";
+static const char study_system_sql[] =
+    "SELECT -1, key, value_json, 0, NULL, NULL FROM study_system_attributes WHERE study_id = ?"
+    " ORDER BY study_system_attribute_id";
+static const char user_sql[] =
+    "SELECT a.trial_id, a.key, a.value_json, 0, NULL, NULL FROM trial_user_attributes a"
+    " JOIN trials t ON t.trial_id = a.trial_id WHERE t.study_id = ?"
+    " ORDER BY a.trial_id, a.trial_user_attribute_id";
+static const char system_sql[] =
+    "SELECT a.trial_id, a.key, a.value_json, 0, NULL, NULL FROM trial_system_attributes a"
+    " JOIN trials t ON t.trial_id = a.trial_id WHERE t.study_id = ?"
+    " ORDER BY a.trial_id, a.trial_system_attribute_id";
+static const char parameters_sql[] =
+    "SELECT p.trial_id, p.param_name, p.distribution_json, 0, p.param_value, NULL"
+    " FROM trial_params p JOIN trials t ON t.trial_id = p.trial_id WHERE t.study_id = ?"
+    " ORDER BY p.trial_id, p.param_id";
+static const char values_sql[] =
+    "SELECT v.trial_id, NULL, NULL, v.objective, v.value, v.value_type FROM trial_values v"
+    " JOIN trials t ON t.trial_id = v.trial_id WHERE t.study_id = ?"
+    " ORDER BY v.trial_id, v.objective";
+static const char steps_sql[] =
+    "SELECT i.trial_id, NULL, NULL, i.step, i.intermediate_value, i.intermediate_value_type"
+    " FROM trial_intermediate_values i JOIN trials t ON t.trial_id = i.trial_id"
+    " WHERE t.study_id = ? ORDER BY i.trial_id, i.step";
+
+static int32_t read_trials(spt_store *s, int64_t study, spt__image *image)
+{
+    sqlite3_stmt *q;
+    int32_t status;
+    SPT__TRY(spt__db_query(s, &q,
+                           "SELECT trial_id, number, state, datetime_start, datetime_complete"
+                           " FROM trials WHERE study_id = ? ORDER BY trial_id",
+                           "i", study));
+    while ((status = spt__db_row(s, q)) > 0) {
+        const int32_t state = spt__state_of_word((const char *)sqlite3_column_text(q, 2));
+        spt__image_trial *t = spt__image_trial_add(
+            image, sqlite3_column_int64(q, 1), state >= 0 ? state : SPT_TRIAL_FAILED, NULL, NULL);
+        const char *started = (const char *)sqlite3_column_text(q, 3),
+                   *ended = (const char *)sqlite3_column_text(q, 4);
+        if (t != NULL) {
+            t->id = sqlite3_column_int64(q, 0);
+            t->started = started != NULL ? spt__time_full(s->ctx, started) : NULL;
+            t->ended = ended != NULL ? spt__time_full(s->ctx, ended) : NULL;
+        }
+        if (t == NULL || (started != NULL && t->started == NULL) ||
+            (ended != NULL && t->ended == NULL)) {
+            spt__db_done(q);
+            return spt__nomem(&s->ctx->err);
+        }
+    }
+    return status;
+}
+
+/* Index of the trial that a row belongs to, at or behind *at: both are in order of the ids. */
+static int64_t trial_of(const spt__image *image, int64_t id, int64_t *at)
+{
+    if (id < 0) return -1;
+    while (*at < image->n && image->trials[*at].id < id)
+        *at += 1;
+    return *at;
+}
+
+static int32_t read_list(spt_store *s, int64_t study, spt__image_list list, const char *sql,
+                         spt__image *image)
+{
+    sqlite3_stmt *q;
+    int64_t at = 0;
+    int32_t status;
+    SPT__TRY(spt__db_query(s, &q, sql, "i", study));
+    while ((status = spt__db_row(s, q)) > 0) {
+        const char *key = (const char *)sqlite3_column_text(q, 1),
+                   *text = (const char *)sqlite3_column_text(q, 2),
+                   *word = (const char *)sqlite3_column_text(q, 5);
+        const bool keyed =
+            list == SPT__IMAGE_USER || list == SPT__IMAGE_SYSTEM || list == SPT__IMAGE_PARAMETERS;
+        if (keyed && (key == NULL || text == NULL)) continue;
+        spt__item *item = spt__image_add(
+            image, list, trial_of(image, sqlite3_column_int64(q, 0), &at), key, text);
+        if (item == NULL) {
+            spt__db_done(q);
+            return spt__nomem(&s->ctx->err);
+        }
+        item->number = sqlite3_column_int64(q, 3);
+        if (sqlite3_column_type(q, 4) != SQLITE_NULL) item->value = sqlite3_column_double(q, 4);
+        if (word != NULL && strcmp(word, "INF_POS") == 0) item->value = INFINITY;
+        if (word != NULL && strcmp(word, "INF_NEG") == 0) item->value = -INFINITY;
+    }
+    return status;
+}
+
+static int32_t read_blocks(spt_store *s, int64_t study, spt__image *image)
+{
+    sqlite3_stmt *q;
+    int64_t at = 0;
+    int32_t status;
+    SPT__TRY(spt__db_query(s, &q,
+                           "SELECT trial_id, key, data FROM spectune_blocks WHERE study_id = ?"
+                           " ORDER BY trial_id, block_id",
+                           "i", study));
+    while ((status = spt__db_row(s, q)) > 0) {
+        spt__item *item = spt__image_add(image, SPT__IMAGE_BLOCKS,
+                                         trial_of(image, sqlite3_column_int64(q, 0), &at),
+                                         (const char *)sqlite3_column_text(q, 1), NULL);
+        if (item != NULL) {
+            item->size = sqlite3_column_bytes(q, 2);
+            item->data = spt__alloc(s->ctx, (size_t)item->size, 1);
+        }
+        if (item == NULL || item->data == NULL) {
+            spt__db_done(q);
+            return spt__nomem(&s->ctx->err);
+        }
+        if (item->size > 0) memcpy(item->data, sqlite3_column_blob(q, 2), (size_t)item->size);
+    }
+    return status;
+}
+
+static int32_t read_study(spt_store *s, int64_t study, spt__image *image)
+{
+    static const struct {
+        spt__image_list list;
+        const char *sql;
+    } lists[] = {{SPT__IMAGE_DIRECTIONS, directions_sql},
+                 {SPT__IMAGE_USER, study_user_sql},
+                 {SPT__IMAGE_USER, user_sql},
+                 {SPT__IMAGE_SYSTEM, study_system_sql},
+                 {SPT__IMAGE_SYSTEM, system_sql},
+                 {SPT__IMAGE_PARAMETERS, parameters_sql},
+                 {SPT__IMAGE_VALUES, values_sql},
+                 {SPT__IMAGE_STEPS, steps_sql}};
+    sqlite3_stmt *q;
+    SPT__TRY(spt__db_query(s, &q, "SELECT study_name FROM studies WHERE study_id = ?", "i", study));
+    int32_t status = spt__db_row(s, q);
+    if (status > 0) {
+        status = spt__db_text(s, q, 0, &image->name);
+        spt__db_done(q);
+    }
+    if (status >= 0) status = read_trials(s, study, image);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0] && status >= 0; i++)
+        status = read_list(s, study, lists[i].list, lists[i].sql, image);
+    return status;
+}
+
+/* ---- into the tables ---- */
+
+static const char *value_word(const spt__item *item, bool step)
+{
+    if (isinf(item->value)) return item->value > 0 ? "INF_POS" : "INF_NEG";
+    return step && isnan(item->value) ? "NAN" : "FINITE";
+}
+
+/* Nobody works on it here. */
+static int32_t write_abandoned(spt_store *s, int64_t id)
+{
+    char now[32];
+    spt__utc(now);
+    SPT__TRY(spt__db_run(s,
+                         "UPDATE trials SET state = 'FAIL', datetime_complete = ?"
+                         " WHERE trial_id = ?",
+                         "ti", now, id));
+    return spt__db_run(s,
+                       "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
+                       " VALUES (?, 'reason', '\"abandoned\"') ON CONFLICT (trial_id, key)"
+                       " DO UPDATE SET value_json = excluded.value_json",
+                       "i", id);
+}
+
+static int32_t write_item(spt_store *s, int64_t study, int64_t id, spt__image_list list,
+                          const spt__item *item)
+{
+    switch (list) {
+    case SPT__IMAGE_DIRECTIONS:
+        return spt__db_run(s,
+                           "INSERT INTO study_directions (direction, study_id, objective)"
+                           " VALUES (?, ?, ?)",
+                           "tii", item->text, study, item->number);
+    case SPT__IMAGE_USER:
+        if (id < 0)
+            return spt__db_run(s,
+                               "INSERT INTO study_user_attributes (study_id, key, value_json)"
+                               " VALUES (?, ?, ?)",
+                               "itt", study, item->key, item->text);
+        return spt__db_run(s,
+                           "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
+                           " VALUES (?, ?, ?)",
+                           "itt", id, item->key, item->text);
+    case SPT__IMAGE_SYSTEM:
+        if (id < 0)
+            return spt__db_run(s,
+                               "INSERT INTO study_system_attributes (study_id, key, value_json)"
+                               " VALUES (?, ?, ?)",
+                               "itt", study, item->key, item->text);
+        return spt__db_run(s,
+                           "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
+                           " VALUES (?, ?, ?)",
+                           "itt", id, item->key, item->text);
+    case SPT__IMAGE_PARAMETERS:
+        return spt__db_run(s,
+                           "INSERT INTO trial_params (trial_id, param_name, param_value,"
+                           " distribution_json) VALUES (?, ?, ?, ?)",
+                           "itdt", id, item->key, item->value, item->text);
+    case SPT__IMAGE_VALUES:
+        return spt__db_run(s,
+                           "INSERT INTO trial_values (trial_id, objective, value, value_type)"
+                           " VALUES (?, ?, ?, ?)",
+                           "iidt", id, item->number, isfinite(item->value) ? item->value : NAN,
+                           value_word(item, false));
+    case SPT__IMAGE_STEPS:
+        return spt__db_run(
+            s,
+            "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value,"
+            " intermediate_value_type) VALUES (?, ?, ?, ?)",
+            "iidt", id, item->number, isfinite(item->value) ? item->value : NAN,
+            value_word(item, true));
+    default:
+        return spt__db_run(s,
+                           "INSERT INTO spectune_blocks (study_id, trial_id, key, data)"
+                           " VALUES (?, ?, ?, ?)",
+                           "iitb", study, id, item->key, item->data, item->size);
+    }
+}
+
+static int32_t write_items(spt_store *s, const spt__image *image, int64_t study, int64_t id,
+                           int64_t trial)
+{
+    for (int list = 0; list < SPT__IMAGE_LISTS; list++) {
+        int64_t n;
+        const spt__item *items = spt__image_items(image, (spt__image_list)list, trial, &n);
+        for (int64_t i = 0; i < n; i++)
+            SPT__TRY(write_item(s, study, id, (spt__image_list)list, &items[i]));
+    }
+    return SPT_OK;
+}
+
+static int32_t write_study(spt_store *s, const spt__image *image)
+{
+    int64_t there = 0;
+    SPT__TRY(spt__db_int(s, &there, "SELECT count(*) FROM studies WHERE study_name = ?", "t",
+                         image->name));
+    if (there != 0)
+        return spt__fail(&s->ctx->err, SPT_EBUSY,
+                         "%s: has a study '%s' already; another name is wanted", s->path,
+                         image->name);
+    SPT__TRY(spt__db_run(s, "INSERT INTO studies (study_name) VALUES (?)", "t", image->name));
+    const int64_t study = spt__db_last_id(s);
+    SPT__TRY(write_items(s, image, study, -1, -1));
+    for (int64_t i = 0; i < image->n; i++) {
+        const spt__image_trial *t = &image->trials[i];
+        SPT__TRY(spt__db_run(s,
+                             "INSERT INTO trials (number, study_id, state, datetime_start,"
+                             " datetime_complete) VALUES (?, ?, ?, ?, ?)",
+                             "iittt", t->number, study, spt__state_word(t->state), t->started,
+                             t->ended));
+        const int64_t id = spt__db_last_id(s);
+        SPT__TRY(write_items(s, image, study, id, i));
+        if (t->state == SPT_TRIAL_RUNNING) SPT__TRY(write_abandoned(s, id));
+    }
+    return SPT_OK;
+}
+
+/* ---- transactions ---- */
+
+static int32_t read_all(spt_store *s, const char *name, bool blocks, spt__image *image)
+{
+    int64_t study, ours = 0;
+    SPT__TRY(spt__store_find_study(s, name, &study));
+    SPT__TRY(read_study(s, study, image));
+    if (blocks)
+        SPT__TRY(spt__db_int(s, &ours,
+                             "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+                             " AND name = 'spectune_blocks'",
+                             ""));
+    return ours != 0 ? read_blocks(s, study, image) : SPT_OK;
+}
+
+int32_t spt__image_read(spt_store *s, const char *study, bool blocks, spt__image *image)
+{
+    if (!s->tables) return spt__store_find_study(s, study, &(int64_t){0}); /* which says so */
+    SPT__TRY(spt__db_begin(s, false));
+    return spt__db_end(s, read_all(s, study, blocks, image));
+}
+
+int32_t spt__image_write(spt_store *s, const spt__image *image)
+{
+    enum { NAME_LENGTH = 512 };
+    if (*image->name == '\0' || strlen(image->name) > NAME_LENGTH)
+        return spt__fail(&s->ctx->err, SPT_EINVAL, "a study's name has 1 to %d bytes, not %zu",
+                         (int)NAME_LENGTH, strlen(image->name));
+    if (s->db == NULL) SPT__TRY(spt__db_open(s, true));
+    SPT__TRY(spt__db_begin(s, true));
+    /* A study of Optuna has no place for blocks before. */
+    int32_t status = spt__schema_make(s);
+    if (status >= 0) status = write_study(s, image);
+    status = spt__db_end(s, status);
+    if (status >= 0) s->tables = true;
+    return status;
+}
