@@ -6,7 +6,7 @@
 # On Debian and Ubuntu what is missing is installed with apt-get, with sudo only when not root. On
 # other systems the build goes on if everything is there, else one message says what to install.
 
-setup_build='gcc libc6-dev meson ninja-build pkg-config python3 libblis-pthread-dev libxml2-dev libsqlite3-dev libjansson-dev'
+setup_build='gcc libc6-dev meson ninja-build pkg-config python3 libblis-pthread-dev libxml2-dev libsqlite3-dev libjansson-dev libpq-dev'
 setup_tests='check'
 
 setup_say()

@@ -1,241 +1,202 @@
+/* What is the same for every database: arguments, transactions, connections made again. */
 #include "db.h"
 
-#include <errno.h>
 #include <string.h>
 
-/* ---- failures ---- */
-
-static int32_t fail(spt_store *s, int code)
-{
-    spt__err *e = &s->ctx->err;
-    const char *path = s->path;
-    const int system = s->db != NULL ? sqlite3_system_errno(s->db) : 0;
-    switch (code & 0xff) {
-    case SQLITE_NOMEM:
-        return spt__nomem(e);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return spt__fail(e, SPT_ESTORE,
-                         "%s: another program has kept the study file locked for %d s", path,
-                         (int)SPT__DB_PATIENCE);
-    case SQLITE_NOTADB:
-        return spt__fail(e, SPT_EFORMAT, "%s: is not a study file (a SQLite database)", path);
-    case SQLITE_CORRUPT:
-        return spt__fail(e, SPT_EFORMAT, "%s: the study file is damaged or cut short", path);
-    case SQLITE_FULL:
-        return spt__fail(e, SPT_ESTORE, "%s: cannot be written, the disk is full", path);
-    case SQLITE_IOERR:
-        /* What the system said of a failed write is lost on the way (a quota, a limit of size). */
-        if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_FSYNC ||
-            code == SQLITE_IOERR_TRUNCATE)
-            return spt__fail(e, SPT_ESTORE, "%s: cannot be written, the disk is full or failing",
-                             path);
-        return spt__fail(e, SPT_ESTORE, "%s: reading or writing the study file failed (%s)", path,
-                         sqlite3_errmsg(s->db));
-    case SQLITE_READONLY:
-        return spt__fail(e, SPT_EIO, "%s: the study file cannot be written, only read", path);
-    case SQLITE_CANTOPEN:
-        if (system == ENOENT && s->mode != SPT_STORE_CREATE)
-            return spt__fail(e, SPT_EIO, "%s: no such study file", path);
-        return spt__fail(e, SPT_EIO, "%s: cannot be opened as a study file (%s)", path,
-                         system == EISDIR ? "it is a directory"
-                         : system != 0    ? strerror(system)
-                                          : sqlite3_errmsg(s->db));
-    default:
-        return spt__fail(e, SPT_ESTORE, "%s: %s", path, sqlite3_errmsg(s->db));
-    }
-}
-
-/* ---- opening ---- */
-
-int32_t spt__db_open(spt_store *s, bool create)
-{
-    const bool memory = strcmp(s->path, "memory:") == 0;
-    const char *name = memory ? ":memory:" : s->path;
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
-    int code = sqlite3_open_v2(name, &s->db, flags, NULL);
-    /* A store that is only read is opened for writing all the same where that is possible: after a
-     * crash the last transaction must be rolled back before anything can be read. */
-    if ((code & 0xff) == SQLITE_CANTOPEN && s->mode == SPT_STORE_READONLY) {
-        const int system = s->db != NULL ? sqlite3_system_errno(s->db) : 0;
-        if (system == EACCES || system == EROFS || system == EPERM) {
-            sqlite3_close(s->db);
-            s->db = NULL;
-            code = sqlite3_open_v2(name, &s->db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY, NULL);
-        }
-    }
-    if (code == SQLITE_OK) {
-        sqlite3_extended_result_codes(s->db, 1);
-        sqlite3_busy_timeout(s->db, SPT__DB_PATIENCE * 1000);
-        /* A rollback journal and full synchronisation are SQLite's defaults, but a build of it may
-         * have others. Write-ahead logging is not for files that machines share. */
-        code = sqlite3_exec(s->db, "PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;", NULL,
-                            NULL, NULL);
-        if (code == SQLITE_OK && s->mode == SPT_STORE_READONLY)
-            code = sqlite3_exec(s->db, "PRAGMA query_only=1;", NULL, NULL, NULL);
-    }
-    if (code == SQLITE_OK) return SPT_OK;
-    const int32_t status = fail(s, code);
-    spt__db_close(s);
-    return status;
-}
-
-void spt__db_close(spt_store *s)
-{
-    for (int32_t i = 0; i < s->n_statements; i++)
-        sqlite3_finalize(s->statements[i].handle);
-    s->n_statements = 0;
-    sqlite3_close(s->db);
-    s->db = NULL;
-}
+enum { ARGUMENTS = 12 };
 
 /* ---- statements ---- */
 
-static int32_t prepared(spt_store *s, const char *sql, sqlite3_stmt **out)
+static int32_t collect(spt__value values[ARGUMENTS], const char *format, va_list args)
 {
-    for (int32_t i = 0; i < s->n_statements; i++)
-        if (s->statements[i].sql == sql) {
-            *out = s->statements[i].handle;
-            return SPT_OK;
-        }
-    if (s->n_statements == SPT__DB_STATEMENTS)
-        return spt__fail(&s->ctx->err, SPT_EINTERNAL,
-                         "more statements than the store has room for");
-    const int code = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
-    if (code != SQLITE_OK) return fail(s, code);
-    s->statements[s->n_statements++] = (spt__statement){sql, *out};
-    return SPT_OK;
-}
-
-static int32_t start(spt_store *s, sqlite3_stmt **out, const char *sql, const char *format,
-                     va_list args)
-{
-    int code = SQLITE_OK;
-    *out = NULL;
-    SPT__TRY(prepared(s, sql, out));
-    for (int i = 1; *format != '\0' && code == SQLITE_OK; i++, format++) {
+    int32_t n = 0;
+    for (; *format != '\0' && n < ARGUMENTS; format++, n++) {
+        spt__value *v = &values[n];
+        *v = (spt__value){.kind = *format};
         if (*format == 'i') {
-            code = sqlite3_bind_int64(*out, i, va_arg(args, int64_t));
+            v->i = va_arg(args, int64_t);
         } else if (*format == 'd') {
-            /* SQLite makes NULL of NaN by itself. */
-            code = sqlite3_bind_double(*out, i, va_arg(args, double));
-        } else if (*format == 't') {
-            code = sqlite3_bind_text(*out, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+            v->d = va_arg(args, double);
         } else {
-            const void *data = va_arg(args, const void *);
-            const int64_t size = va_arg(args, int64_t);
-            code = sqlite3_bind_blob64(*out, i, data != NULL ? data : "", (sqlite3_uint64)size,
-                                       SQLITE_STATIC);
+            v->p = va_arg(args, const void *);
+            if (*format == 'b') v->i = va_arg(args, int64_t);
         }
     }
-    if (code == SQLITE_OK) return SPT_OK;
-    spt__db_done(*out);
-    *out = NULL;
-    return code == SQLITE_TOOBIG
-               ? spt__fail(&s->ctx->err, SPT_ESTORE,
-                           "%s: a block is larger than SQLite takes (1 GB)", s->path)
-               : fail(s, code);
+    return n;
 }
 
-int32_t spt__db_query(spt_store *s, sqlite3_stmt **out, const char *sql, const char *format, ...)
+static int32_t start(spt_store *s, spt__cursor *c, const char *sql, bool literal,
+                     const spt__value *values, int32_t n)
 {
+    *c = (spt__cursor){.store = s};
+    return s->driver->query(s, c, sql, literal, values, n);
+}
+
+int32_t spt__db_query(spt_store *s, spt__cursor *c, const char *sql, const char *format, ...)
+{
+    spt__value values[ARGUMENTS];
     va_list args;
     va_start(args, format);
-    const int32_t status = start(s, out, sql, format, args);
+    const int32_t n = collect(values, format, args);
     va_end(args);
-    return status;
+    return start(s, c, sql, true, values, n);
 }
 
-int32_t spt__db_row(spt_store *s, sqlite3_stmt *statement)
+int32_t spt__db_query_text(spt_store *s, spt__cursor *c, const char *sql, const spt__value *values,
+                           int32_t n)
 {
-    const int code = sqlite3_step(statement);
-    if (code == SQLITE_ROW) return 1;
-    const int32_t status = code == SQLITE_DONE ? SPT_OK : fail(s, code);
-    spt__db_done(statement);
-    return status;
+    return start(s, c, sql, false, values, n);
 }
 
-void spt__db_done(sqlite3_stmt *statement)
+int32_t spt__db_row(spt__cursor *c)
 {
-    if (statement == NULL) return;
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
+    return c->handle != NULL ? c->store->driver->row(c) : 0;
+}
+
+void spt__db_done(spt__cursor *c)
+{
+    if (c->handle == NULL) return;
+    c->store->driver->done(c);
+    c->handle = NULL;
+}
+
+/* Run it to its end. */
+static int32_t finish(spt__cursor *c)
+{
+    const int32_t status = spt__db_row(c);
+    spt__db_done(c);
+    return status < 0 ? status : SPT_OK;
 }
 
 int32_t spt__db_run(spt_store *s, const char *sql, const char *format, ...)
 {
-    sqlite3_stmt *statement;
+    spt__value values[ARGUMENTS];
+    spt__cursor c;
     va_list args;
     va_start(args, format);
-    int32_t status = start(s, &statement, sql, format, args);
+    const int32_t n = collect(values, format, args);
     va_end(args);
-    if (status < 0) return status;
-    status = spt__db_row(s, statement);
-    if (status > 0) spt__db_done(statement);
-    return status < 0 ? status : SPT_OK;
+    SPT__TRY(start(s, &c, sql, true, values, n));
+    return finish(&c);
+}
+
+int32_t spt__db_run_text(spt_store *s, const char *sql, const spt__value *values, int32_t n)
+{
+    spt__cursor c;
+    SPT__TRY(start(s, &c, sql, false, values, n));
+    return finish(&c);
 }
 
 int32_t spt__db_int(spt_store *s, int64_t *value, const char *sql, const char *format, ...)
 {
-    sqlite3_stmt *statement;
+    spt__value values[ARGUMENTS];
+    spt__cursor c;
     va_list args;
     va_start(args, format);
-    int32_t status = start(s, &statement, sql, format, args);
+    const int32_t n = collect(values, format, args);
     va_end(args);
-    if (status < 0) return status;
-    status = spt__db_row(s, statement);
+    SPT__TRY(start(s, &c, sql, true, values, n));
+    const int32_t status = spt__db_row(&c);
     if (status == 0) return SPT_ENOTFOUND;
     if (status < 0) return status;
-    *value = sqlite3_column_int64(statement, 0);
-    spt__db_done(statement);
+    *value = spt__col_int(&c, 0);
+    spt__db_done(&c);
     return SPT_OK;
-}
-
-int32_t spt__db_text(spt_store *s, sqlite3_stmt *statement, int column, char **text)
-{
-    const char *found = (const char *)sqlite3_column_text(statement, column);
-    *text = NULL;
-    if (found == NULL) return SPT_OK;
-    *text = spt__strdup(s->ctx, found);
-    return *text != NULL ? SPT_OK : spt__nomem(&s->ctx->err);
 }
 
 int32_t spt__db_script(spt_store *s, const char *sql)
 {
-    const int code = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? SPT_OK : fail(s, code);
+    return s->driver->script(s, sql);
+}
+
+/* ---- columns ---- */
+
+bool spt__col_null(const spt__cursor *c, int column)
+{
+    return c->store->driver->is_null(c, column);
+}
+
+int64_t spt__col_int(const spt__cursor *c, int column)
+{
+    return c->store->driver->integer(c, column);
+}
+
+double spt__col_double(const spt__cursor *c, int column)
+{
+    return c->store->driver->real(c, column);
+}
+
+const char *spt__col_text(const spt__cursor *c, int column)
+{
+    return c->store->driver->text(c, column);
+}
+
+const void *spt__col_bytes(spt__cursor *c, int column, int64_t *size)
+{
+    return c->store->driver->bytes(c, column, size);
+}
+
+int32_t spt__col_copy(const spt__cursor *c, int column, char **text)
+{
+    const char *found = spt__col_text(c, column);
+    *text = NULL;
+    if (found == NULL) return SPT_OK;
+    *text = spt__strdup(c->store->ctx, found);
+    return *text != NULL ? SPT_OK : spt__nomem(&c->store->ctx->err);
 }
 
 /* ---- transactions ---- */
 
-int32_t spt__db_begin(spt_store *s, bool write)
+/* *committing: the connection was lost where nobody knows whether it is done. */
+static int32_t attempt(spt_store *s, bool write, spt__body_fn body, void *arg, int32_t *answer,
+                       bool *committing)
 {
+    SPT__TRY(s->driver->begin(s, write));
+    s->working = true;
+    s->writing = write;
+    *answer = body(s, arg);
+    s->working = s->writing = false;
+    if (*answer < 0) {
+        s->driver->rollback(s);
+        return *answer;
+    }
+    const int32_t status = s->driver->commit(s);
+    if (status == SPT__DB_LOST && !write) return SPT_OK; /* what was read was read */
+    *committing = status == SPT__DB_LOST;
+    if (status < 0 && status != SPT__DB_LOST) s->driver->rollback(s);
+    return status;
+}
+
+int32_t spt__db_transact(spt_store *s, bool write, spt__body_fn body, void *arg)
+{
+    if (s->working) {
+        if (write && !s->writing)
+            return spt__fail(&s->ctx->err, SPT_EINTERNAL, "a write inside of a read");
+        return body(s, arg);
+    }
     if (write && s->mode == SPT_STORE_READONLY)
         return spt__fail(&s->ctx->err, SPT_EINVAL, "%s: the store was opened to be read only",
                          s->path);
-    return spt__db_script(s, write ? "BEGIN IMMEDIATE" : "BEGIN");
-}
-
-int32_t spt__db_commit(spt_store *s)
-{
-    const int32_t status = spt__db_script(s, "COMMIT");
-    /* A commit that failed may have left the transaction open. */
-    if (status < 0 && !sqlite3_get_autocommit(s->db))
-        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-    return status;
-}
-
-int32_t spt__db_end(spt_store *s, int32_t status)
-{
-    if (status >= 0) {
-        const int32_t committed = spt__db_commit(s);
-        return committed < 0 ? committed : status;
+    for (;;) {
+        int32_t answer = SPT_OK;
+        bool committing = false, committed = false;
+        const int32_t status = attempt(s, write, body, arg, &answer, &committing);
+        if (status != SPT__DB_LOST) return status < 0 ? status : answer;
+        if (s->driver->again == NULL)
+            return spt__fail(&s->ctx->err, SPT_EINTERNAL, "%s: a connection was lost", s->path);
+        SPT__TRY(s->driver->again(s, committing, &committed));
+        if (committed) return answer;
     }
-    if (!sqlite3_get_autocommit(s->db)) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-    return status;
 }
 
-int64_t spt__db_last_id(spt_store *s)
+int32_t spt__db_lock_study(spt_store *s, int64_t study)
 {
-    return sqlite3_last_insert_rowid(s->db);
+    if (!s->driver->locks_rows) return SPT_OK;
+    return spt__db_run(s, "SELECT study_id FROM studies WHERE study_id = ? FOR UPDATE", "i", study);
+}
+
+int32_t spt__db_lock_trial(spt_store *s, int64_t trial)
+{
+    if (!s->driver->locks_rows) return SPT_OK;
+    return spt__db_run(s, "SELECT trial_id FROM trials WHERE trial_id = ? FOR UPDATE", "i", trial);
 }

@@ -183,26 +183,25 @@ static const char steps_sql[] =
 
 static int32_t read_trials(spt_store *s, int64_t study, spt__image *image)
 {
-    sqlite3_stmt *q;
+    spt__cursor q;
     int32_t status;
     SPT__TRY(spt__db_query(s, &q,
                            "SELECT trial_id, number, state, datetime_start, datetime_complete"
                            " FROM trials WHERE study_id = ? ORDER BY trial_id",
                            "i", study));
-    while ((status = spt__db_row(s, q)) > 0) {
-        const int32_t state = spt__state_of_word((const char *)sqlite3_column_text(q, 2));
+    while ((status = spt__db_row(&q)) > 0) {
+        const int32_t state = spt__state_of_word(spt__col_text(&q, 2));
         spt__image_trial *t = spt__image_trial_add(
-            image, sqlite3_column_int64(q, 1), state >= 0 ? state : SPT_TRIAL_FAILED, NULL, NULL);
-        const char *started = (const char *)sqlite3_column_text(q, 3),
-                   *ended = (const char *)sqlite3_column_text(q, 4);
+            image, spt__col_int(&q, 1), state >= 0 ? state : SPT_TRIAL_FAILED, NULL, NULL);
+        const char *started = spt__col_text(&q, 3), *ended = spt__col_text(&q, 4);
         if (t != NULL) {
-            t->id = sqlite3_column_int64(q, 0);
+            t->id = spt__col_int(&q, 0);
             t->started = started != NULL ? spt__time_full(s->ctx, started) : NULL;
             t->ended = ended != NULL ? spt__time_full(s->ctx, ended) : NULL;
         }
         if (t == NULL || (started != NULL && t->started == NULL) ||
             (ended != NULL && t->ended == NULL)) {
-            spt__db_done(q);
+            spt__db_done(&q);
             return spt__nomem(&s->ctx->err);
         }
     }
@@ -221,25 +220,24 @@ static int64_t trial_of(const spt__image *image, int64_t id, int64_t *at)
 static int32_t read_list(spt_store *s, int64_t study, spt__image_list list, const char *sql,
                          spt__image *image)
 {
-    sqlite3_stmt *q;
+    spt__cursor q;
     int64_t at = 0;
     int32_t status;
     SPT__TRY(spt__db_query(s, &q, sql, "i", study));
-    while ((status = spt__db_row(s, q)) > 0) {
-        const char *key = (const char *)sqlite3_column_text(q, 1),
-                   *text = (const char *)sqlite3_column_text(q, 2),
-                   *word = (const char *)sqlite3_column_text(q, 5);
+    while ((status = spt__db_row(&q)) > 0) {
+        const char *key = spt__col_text(&q, 1), *text = spt__col_text(&q, 2),
+                   *word = spt__col_text(&q, 5);
         const bool keyed =
             list == SPT__IMAGE_USER || list == SPT__IMAGE_SYSTEM || list == SPT__IMAGE_PARAMETERS;
         if (keyed && (key == NULL || text == NULL)) continue;
-        spt__item *item = spt__image_add(
-            image, list, trial_of(image, sqlite3_column_int64(q, 0), &at), key, text);
+        spt__item *item =
+            spt__image_add(image, list, trial_of(image, spt__col_int(&q, 0), &at), key, text);
         if (item == NULL) {
-            spt__db_done(q);
+            spt__db_done(&q);
             return spt__nomem(&s->ctx->err);
         }
-        item->number = sqlite3_column_int64(q, 3);
-        if (sqlite3_column_type(q, 4) != SQLITE_NULL) item->value = sqlite3_column_double(q, 4);
+        item->number = spt__col_int(&q, 3);
+        item->value = spt__col_double(&q, 4);
         if (word != NULL && strcmp(word, "INF_POS") == 0) item->value = INFINITY;
         if (word != NULL && strcmp(word, "INF_NEG") == 0) item->value = -INFINITY;
     }
@@ -248,26 +246,26 @@ static int32_t read_list(spt_store *s, int64_t study, spt__image_list list, cons
 
 static int32_t read_blocks(spt_store *s, int64_t study, spt__image *image)
 {
-    sqlite3_stmt *q;
+    spt__cursor q;
     int64_t at = 0;
     int32_t status;
     SPT__TRY(spt__db_query(s, &q,
                            "SELECT trial_id, key, data FROM spectune_blocks WHERE study_id = ?"
                            " ORDER BY trial_id, block_id",
                            "i", study));
-    while ((status = spt__db_row(s, q)) > 0) {
-        spt__item *item = spt__image_add(image, SPT__IMAGE_BLOCKS,
-                                         trial_of(image, sqlite3_column_int64(q, 0), &at),
-                                         (const char *)sqlite3_column_text(q, 1), NULL);
-        if (item != NULL) {
-            item->size = sqlite3_column_bytes(q, 2);
-            item->data = spt__alloc(s->ctx, (size_t)item->size, 1);
-        }
+    while ((status = spt__db_row(&q)) > 0) {
+        spt__item *item =
+            spt__image_add(image, SPT__IMAGE_BLOCKS, trial_of(image, spt__col_int(&q, 0), &at),
+                           spt__col_text(&q, 1), NULL);
+        int64_t size;
+        const void *data = spt__col_bytes(&q, 2, &size);
+        if (item != NULL) item->data = spt__alloc(s->ctx, (size_t)size, 1);
         if (item == NULL || item->data == NULL) {
-            spt__db_done(q);
+            spt__db_done(&q);
             return spt__nomem(&s->ctx->err);
         }
-        if (item->size > 0) memcpy(item->data, sqlite3_column_blob(q, 2), (size_t)item->size);
+        item->size = size;
+        if (size > 0 && data != NULL) memcpy(item->data, data, (size_t)size);
     }
     return status;
 }
@@ -285,12 +283,12 @@ static int32_t read_study(spt_store *s, int64_t study, spt__image *image)
                  {SPT__IMAGE_PARAMETERS, parameters_sql},
                  {SPT__IMAGE_VALUES, values_sql},
                  {SPT__IMAGE_STEPS, steps_sql}};
-    sqlite3_stmt *q;
+    spt__cursor q;
     SPT__TRY(spt__db_query(s, &q, "SELECT study_name FROM studies WHERE study_id = ?", "i", study));
-    int32_t status = spt__db_row(s, q);
+    int32_t status = spt__db_row(&q);
     if (status > 0) {
-        status = spt__db_text(s, q, 0, &image->name);
-        spt__db_done(q);
+        status = spt__col_copy(&q, 0, &image->name);
+        spt__db_done(&q);
     }
     if (status >= 0) status = read_trials(s, study, image);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0] && status >= 0; i++)
@@ -391,64 +389,74 @@ static int32_t write_items(spt_store *s, const spt__image *image, int64_t study,
 
 static int32_t write_study(spt_store *s, const spt__image *image)
 {
-    int64_t there = 0;
-    SPT__TRY(spt__db_int(s, &there, "SELECT count(*) FROM studies WHERE study_name = ?", "t",
-                         image->name));
-    if (there != 0)
+    int64_t study, id;
+    int32_t status = spt__db_int(s, &study,
+                                 "INSERT INTO studies (study_name) VALUES (?)"
+                                 " ON CONFLICT DO NOTHING RETURNING study_id",
+                                 "t", image->name);
+    if (status == SPT_ENOTFOUND)
         return spt__fail(&s->ctx->err, SPT_EBUSY,
                          "%s: has a study '%s' already; another name is wanted", s->path,
                          image->name);
-    SPT__TRY(spt__db_run(s, "INSERT INTO studies (study_name) VALUES (?)", "t", image->name));
-    const int64_t study = spt__db_last_id(s);
-    SPT__TRY(write_items(s, image, study, -1, -1));
-    for (int64_t i = 0; i < image->n; i++) {
+    if (status >= 0) status = write_items(s, image, study, -1, -1);
+    for (int64_t i = 0; i < image->n && status >= 0; i++) {
         const spt__image_trial *t = &image->trials[i];
-        SPT__TRY(spt__db_run(s,
-                             "INSERT INTO trials (number, study_id, state, datetime_start,"
-                             " datetime_complete) VALUES (?, ?, ?, ?, ?)",
-                             "iittt", t->number, study, spt__state_word(t->state), t->started,
-                             t->ended));
-        const int64_t id = spt__db_last_id(s);
-        SPT__TRY(write_items(s, image, study, id, i));
-        if (t->state == SPT_TRIAL_RUNNING) SPT__TRY(write_abandoned(s, id));
+        status =
+            spt__db_int(s, &id,
+                        "INSERT INTO trials (number, study_id, state, datetime_start,"
+                        " datetime_complete) VALUES (?, ?, ?, ?, ?) RETURNING trial_id",
+                        "iittt", t->number, study, spt__state_word(t->state), t->started, t->ended);
+        if (status >= 0) status = write_items(s, image, study, id, i);
+        if (status >= 0 && t->state == SPT_TRIAL_RUNNING) status = write_abandoned(s, id);
     }
-    return SPT_OK;
+    return status;
 }
 
 /* ---- transactions ---- */
 
-static int32_t read_all(spt_store *s, const char *name, bool blocks, spt__image *image)
+static const char blocks_table[] = "spectune_blocks";
+
+typedef struct {
+    const char *name;
+    bool blocks;
+    spt__image *image;
+} reading;
+
+static int32_t read_body(spt_store *s, void *arg)
 {
+    const reading *r = arg;
     int64_t study, ours = 0;
-    SPT__TRY(spt__store_find_study(s, name, &study));
-    SPT__TRY(read_study(s, study, image));
-    if (blocks)
-        SPT__TRY(spt__db_int(s, &ours,
-                             "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
-                             " AND name = 'spectune_blocks'",
-                             ""));
-    return ours != 0 ? read_blocks(s, study, image) : SPT_OK;
+    spt__image_free(r->image); /* of a call before, whose connection was lost */
+    SPT__TRY(spt__store_find_study(s, r->name, &study));
+    SPT__TRY(read_study(s, study, r->image));
+    if (r->blocks) SPT__TRY(spt__db_int(s, &ours, s->driver->count_table, "t", blocks_table));
+    return ours != 0 ? read_blocks(s, study, r->image) : SPT_OK;
 }
 
 int32_t spt__image_read(spt_store *s, const char *study, bool blocks, spt__image *image)
 {
+    reading r = {study, blocks, image};
     if (!s->tables) return spt__store_find_study(s, study, &(int64_t){0}); /* which says so */
-    SPT__TRY(spt__db_begin(s, false));
-    return spt__db_end(s, read_all(s, study, blocks, image));
+    return spt__db_transact(s, false, read_body, &r);
 }
 
-int32_t spt__image_write(spt_store *s, const spt__image *image)
+static int32_t write_body(spt_store *s, void *arg)
+{
+    int64_t ours = 0;
+    /* Tables that Optuna made have no place for blocks. */
+    if (s->tables) SPT__TRY(spt__db_int(s, &ours, s->driver->count_table, "t", blocks_table));
+    if (ours == 0) SPT__TRY(spt__schema_make(s));
+    return write_study(s, arg);
+}
+
+int32_t spt__image_write(spt_store *s, spt__image *image)
 {
     enum { NAME_LENGTH = 512 };
     if (*image->name == '\0' || strlen(image->name) > NAME_LENGTH)
         return spt__fail(&s->ctx->err, SPT_EINVAL, "a study's name has 1 to %d bytes, not %zu",
                          (int)NAME_LENGTH, strlen(image->name));
-    if (s->db == NULL) SPT__TRY(spt__db_open(s, true));
-    SPT__TRY(spt__db_begin(s, true));
-    /* A study of Optuna has no place for blocks before. */
-    int32_t status = spt__schema_make(s);
-    if (status >= 0) status = write_study(s, image);
-    status = spt__db_end(s, status);
+    if (s->mode != SPT_STORE_READONLY && s->db == NULL) SPT__TRY(s->driver->open(s, true));
+    const int32_t status = spt__db_transact(s, true, write_body, image);
     if (status >= 0) s->tables = true;
     return status;
 }

@@ -64,7 +64,7 @@ const spt__item *spt__image_find(const spt__image *image, spt__image_list list, 
 /* Read a study by name (NULL: the only one), in one transaction. `blocks`: those too. */
 int32_t spt__image_read(spt_store *s, const char *study, bool blocks, spt__image *image);
 /* Make a study of it, in one transaction; SPT_EBUSY if there is one of that name. */
-int32_t spt__image_write(spt_store *s, const spt__image *image);
+int32_t spt__image_write(spt_store *s, spt__image *image);
 
 /* Optuna's words for states and the like: "RUNNING". -1: no such word. */
 const char *spt__state_word(int32_t state);

@@ -31,24 +31,22 @@ static int32_t find_or_add(spt_ctx *ctx, foreigns *all, const char *name, spt__f
 
 static int32_t collect(spt_store *s, int64_t study, foreigns *all)
 {
-    sqlite3_stmt *q;
+    spt__cursor q;
     int32_t status;
     SPT__TRY(spt__db_query(s, &q,
                            "SELECT p.param_name, p.distribution_json FROM trial_params p"
                            " JOIN trials t ON t.trial_id = p.trial_id WHERE t.study_id = ?"
                            " GROUP BY p.param_name, p.distribution_json ORDER BY min(p.param_id)",
                            "i", study));
-    while ((status = spt__db_row(s, q)) > 0) {
-        const char *name = (const char *)sqlite3_column_text(q, 0);
-        const char *json = (const char *)sqlite3_column_text(q, 1);
+    while ((status = spt__db_row(&q)) > 0) {
+        const char *name = spt__col_text(&q, 0), *json = spt__col_text(&q, 1);
         spt__foreign *f = NULL;
-        status = name != NULL && json != NULL ? find_or_add(s->ctx, all, name, &f) : SPT_OK;
-        if (status >= 0 && name != NULL && json != NULL) status = spt__json_widen(s->ctx, f, json);
-        if (status < 0) {
-            spt__db_done(q);
-            return status;
-        }
+        if (name == NULL || json == NULL) continue;
+        status = find_or_add(s->ctx, all, name, &f);
+        if (status >= 0) status = spt__json_widen(s->ctx, f, json);
+        if (status < 0) break;
     }
+    spt__db_done(&q);
     return status;
 }
 
@@ -87,4 +85,52 @@ int32_t spt__store_infer(spt_store *s, int64_t study, spt_space **out)
         return spt__fail_prefix(&s->ctx->err, "%s: ", s->path);
     }
     return SPT_OK;
+}
+
+int32_t spt__store_distribution(spt_store *s, int64_t study, const char *parameter, char **json)
+{
+    spt__cursor q;
+    *json = NULL;
+    SPT__TRY(spt__db_query(s, &q,
+                           "SELECT p.distribution_json FROM trial_params p"
+                           " JOIN trials t ON t.trial_id = p.trial_id"
+                           " WHERE t.study_id = ? AND p.param_name = ? ORDER BY p.param_id LIMIT 1",
+                           "it", study, parameter));
+    const int32_t row = spt__db_row(&q);
+    const int32_t status = row > 0 ? spt__col_copy(&q, 0, json) : row;
+    spt__db_done(&q);
+    return status;
+}
+
+/* Would Optuna go on with the study after us? It wants the same kind, scale and choices. */
+static int32_t fits(const spt__foreign *f, const spt__parameter *p, spt__err *e)
+{
+    const bool choices = p->n_choices > 0;
+    bool same = choices == (f->type == SPT_PARAMETER_CATEGORICAL);
+    if (same && choices) {
+        same = f->n_choices == p->n_choices && f->texts == (p->type != SPT_PARAMETER_BOOL);
+        for (int32_t i = 0; i < f->n_choices && same; i++)
+            same = strcmp(f->choices[i], p->choices[i]) == 0;
+    } else if (same) {
+        same = f->type == p->type && f->log == p->log;
+    }
+    return same ? SPT_OK
+                : spt__fail(e, SPT_EMISMATCH,
+                            "parameter '%s' is of another kind, scale or list of choices in the"
+                            " trials that the study has",
+                            p->name);
+}
+
+int32_t spt__store_fits(spt_store *s, int64_t study, const spt_space *space)
+{
+    foreigns all = {NULL, 0, 0};
+    int32_t status = collect(s, study, &all);
+    for (int32_t i = 0; i < all.n && status >= 0; i++) {
+        const int32_t at = spt_space_find(space, all.items[i].name);
+        if (at >= 0) status = fits(&all.items[i], &space->parameters[at], &s->ctx->err);
+    }
+    for (int32_t i = 0; i < all.n; i++)
+        spt__foreign_clear(s->ctx, &all.items[i]);
+    spt__free(s->ctx, all.items);
+    return status;
 }

@@ -17,6 +17,15 @@ void spt__json_number(spt__buf *b, double value)
 char *spt__json_plain(spt_ctx *ctx, const char *json)
 {
     if (*json != '"') return spt__strdup(ctx, json);
+    /* Mostly there is nothing to translate. */
+    const size_t plain = strcspn(json + 1, "\"\\");
+    if (json[1 + plain] == '"' && json[2 + plain] == '\0') {
+        char *copy = spt__alloc(ctx, plain + 1, 1);
+        if (copy == NULL) return NULL;
+        memcpy(copy, json + 1, plain);
+        copy[plain] = '\0';
+        return copy;
+    }
     json_t *value = json_loads(json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     char *text =
         json_is_string(value) ? spt__strdup(ctx, json_string_value(value)) : spt__strdup(ctx, json);
@@ -94,7 +103,9 @@ static int32_t widen_choices(spt_ctx *ctx, spt__foreign *f, const json_t *choice
     f->choices = spt__calloc(ctx, n, sizeof *f->choices);
     if (f->choices == NULL) return spt__nomem(&ctx->err);
     f->type = SPT_PARAMETER_CATEGORICAL;
+    f->texts = true;
     for (size_t i = 0; i < n; i++) {
+        f->texts = f->texts && json_is_string(json_array_get(choices, i));
         f->choices[f->n_choices] = spt__json_choice(ctx, json_array_get(choices, i));
         if (f->choices[f->n_choices++] == NULL) return spt__nomem(&ctx->err);
     }

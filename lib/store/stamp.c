@@ -28,8 +28,9 @@ static const char *revision_of(const char *optuna)
     return major >= 3 && major <= 5 ? revision_32 : NULL;
 }
 
-static int32_t stamp(spt_store *s, const char *revision)
+static int32_t stamp(spt_store *s, void *arg)
 {
+    const char *revision = arg;
     /* A store of 3.1 lacks the index that 3.2 made, and may lack the table. */
     SPT__TRY(spt__schema_make(s));
     SPT__TRY(spt__db_run(s, "DELETE FROM alembic_version", ""));
@@ -46,6 +47,39 @@ int32_t spt_store_stamp(spt_store *s, const char *optuna)
                          "Optuna '%.40s' is not known; 3.0 to 5.x and any are possible", optuna);
     if (!s->tables)
         return spt__fail(&s->ctx->err, SPT_ENOTFOUND, "%s: holds no study yet", s->path);
-    SPT__TRY(spt__db_begin(s, true));
-    return spt__db_end(s, stamp(s, revision));
+    return spt__db_transact(s, true, stamp, (char *)revision);
+}
+
+/* ---- what others have stamped ---- */
+
+/* Optuna's revisions are named after its versions, so they sort as texts. */
+static int32_t look(spt_store *s, const char *revision)
+{
+    if (strcmp(revision, revision_31) == 0 || strcmp(revision, revision_32) == 0) return SPT_OK;
+    if (strcmp(revision, revision_31) < 0)
+        return spt__fail(&s->ctx->err, SPT_EVERSION,
+                         "%s: was made by an older Optuna (revision %.40s); 'optuna storage"
+                         " upgrade' of Optuna 3.0 or newer makes it readable",
+                         s->path, revision);
+    return spt__fail(&s->ctx->err, SPT_EVERSION,
+                     "%s: is from a newer Optuna (revision %.40s; this library knows those up to"
+                     " %s)",
+                     s->path, revision, revision_32);
+}
+
+int32_t spt__stamp_check(spt_store *s)
+{
+    spt__cursor q;
+    int64_t there = 0;
+    int32_t status;
+    SPT__TRY(spt__db_int(s, &there, s->driver->count_table, "t", "alembic_version"));
+    if (there == 0) return SPT_OK;
+    SPT__TRY(spt__db_query(s, &q, "SELECT version_num FROM alembic_version", ""));
+    while ((status = spt__db_row(&q)) > 0) {
+        const char *revision = spt__col_text(&q, 0);
+        status = revision != NULL ? look(s, revision) : SPT_OK;
+        if (status < 0) break;
+    }
+    spt__db_done(&q);
+    return status;
 }

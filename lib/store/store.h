@@ -1,8 +1,7 @@
 /* Studies and trials as the tune room writes them and the history reads them. The store belongs to
  * its context's thread; texts of failures go to store->ctx->err.
  *
- * This header is what other rooms call; db.h is the database under it, SQLite for files and for
- * memory alike. */
+ * This header is what other rooms call; db.h is the database under it. */
 #ifndef SPT_LIB_STORE_STORE_H
 #define SPT_LIB_STORE_STORE_H
 
@@ -44,6 +43,9 @@ int32_t spt__store_make_study(spt_store *store, const char *name, const spt_spac
  * (*inferred is true, parameters may then be missing from a configuration). inferred may be NULL.
  * SPT_EVERSION: written by a newer library. */
 int32_t spt__store_space(spt_store *store, int64_t study, spt_space **out, bool *inferred);
+/* Put a space on record with a study that has none, because another program made it. SPT_EMISMATCH:
+ * what its trials hold cannot be told in that space. */
+int32_t spt__store_adopt_space(spt_store *store, int64_t study, const spt_space *space);
 
 /* Text on record with a study ("target", "folds", ...); *text is NULL if there is none, else
  * released with spt__free. */
@@ -60,19 +62,33 @@ int32_t spt__store_get_block(spt_store *store, int64_t study, int64_t trial, con
 
 /* ---- trials ---------------------------------------------------------------------------------- */
 
-/* A new running trial with the parameters that exist in the configuration, and attributes. `id`
- * names it in the calls below, `number` is the user's: dense from 0 whoever else works on the
- * study. */
-int32_t spt__store_trial_new(spt_store *store, int64_t study, const spt_config *config,
-                             const spt__attr *attrs, size_t n_attrs, int64_t *id, int64_t *number);
-/* A trial that waits for somebody to run it, with the parameters that have a value (the others are
- * NaN, whether they exist or not). Its attribute "queue" is its number. */
-int32_t spt__store_trial_queue(spt_store *store, int64_t study, const spt_config *config,
-                               const spt__attr *attrs, size_t n_attrs, int64_t *number);
+/* Asked in the transaction in which a trial begins, when no other can begin: may it? Anything but
+ * SPT_OK undoes the transaction and is what the call returns. It may be asked again after a lost
+ * connection. */
+typedef int32_t (*spt__admit_fn)(void *arg);
+
+/* A trial that begins, or is queued. */
+typedef struct spt__begin {
+    const spt_config *config; /* parameters that have a value */
+    const spt__attr *attrs;
+    size_t n_attrs;
+    bool foreign;        /* the space was inferred: spt__store_space() */
+    spt__admit_fn admit; /* may be NULL */
+    void *arg;
+} spt__begin;
+
+/* A new running trial. `id` names it in the calls below, `number` is the user's: dense from 0
+ * whoever else works on the study. */
+int32_t spt__store_trial_new(spt_store *store, int64_t study, const spt__begin *begin, int64_t *id,
+                             int64_t *number);
+/* A trial that waits for somebody to run it. Its attribute "queue" is its number. */
+int32_t spt__store_trial_queue(spt_store *store, int64_t study, const spt__begin *begin,
+                               int64_t *number);
 /* Run it: it has this configuration from now on. SPT_EBUSY: somebody else was faster. */
-int32_t spt__store_trial_claim(spt_store *store, int64_t id, const spt_config *config,
-                               const spt__attr *attrs, size_t n_attrs);
-/* The values on record of any trial, NaN where there is none; space->n of them. */
+int32_t spt__store_trial_claim(spt_store *store, int64_t study, int64_t id,
+                               const spt__begin *begin);
+/* The values on record of any trial, NaN where there is none; space->n of them. What a waiting
+ * trial of Optuna's fixes counts as such. */
 int32_t spt__store_trial_values(spt_store *store, int64_t id, const spt_space *space,
                                 double *values);
 /* Any value, also NaN. A step told before is SPT_EINVAL; an ended trial SPT_EBUSY. */
@@ -93,11 +109,19 @@ typedef struct spt__finish {
  * stored. SPT_EBUSY: it has ended already (nothing is changed). */
 int32_t spt__store_trial_finish(spt_store *store, int64_t id, spt__finish *f);
 
+/* A look for running trials whose worker is gone. */
+typedef struct spt__stale {
+    int64_t study;
+    double seconds; /* of silence after which a worker on another machine counts as gone */
+    const char *reason;
+    int64_t retries; /* 0; or how often the configuration of such a trial is queued again */
+    int64_t failed;  /* out: how many there were */
+} spt__stale;
+
 /* Fail the running trials whose process is gone: on this machine when no such process exists; on
  * another when nothing was heard for `seconds`. Trials that Optuna runs are left alone unless they
- * have a heartbeat that old. *failed: how many (may be NULL). */
-int32_t spt__store_fail_stale(spt_store *store, int64_t study, double seconds, const char *reason,
-                              int64_t *failed);
+ * have a heartbeat that old. */
+int32_t spt__store_fail_stale(spt_store *store, spt__stale *sweep);
 
 /* ---- history --------------------------------------------------------------------------------- */
 
@@ -121,9 +145,9 @@ typedef struct spt__row {
     int64_t n_attrs;
 } spt__row;
 
-/* A history that grows. Configurations belong to `space`, or to the space on record if that is
- * NULL. Released with spt_history_free(). */
-int32_t spt__history_open(spt_store *store, int64_t study, const spt_space *space,
+/* A history that grows. Configurations belong to `space`, which was inferred or not, or to the
+ * space on record if that is NULL. Released with spt_history_free(). */
+int32_t spt__history_open(spt_store *store, int64_t study, const spt_space *space, bool inferred,
                           spt_history **out);
 /* Read what is new: trials not seen before and those that had not finished. */
 int32_t spt__history_refresh(spt_store *store, spt_history *history);

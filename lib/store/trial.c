@@ -13,36 +13,107 @@ const char *spt_trial_state_name(int32_t state)
     return state >= SPT_TRIAL_RUNNING && state <= SPT_TRIAL_WAITING ? names[state] : "unknown";
 }
 
-/* ---- new ---- */
+/* ---- many rows in one statement ---- */
 
-static int32_t insert_parameters(spt_store *s, int64_t id, const spt_config *config)
+/* So many places are in every database's reach; one statement is one journey to a server. */
+enum { PLACES = 900 };
+
+/* "(?, ?), (?, ?)" behind what `b` has: `rows` of so many columns. */
+static void put_places(spt__buf *b, size_t rows, int32_t columns)
 {
-    spt__buf b;
+    for (size_t i = 0; i < rows; i++) {
+        spt__buf_puts(b, i > 0 ? ", (?" : "(?");
+        for (int32_t k = 1; k < columns; k++)
+            spt__buf_puts(b, ", ?");
+        spt__buf_puts(b, ")");
+    }
+}
+
+/* INSERT INTO ... VALUES, in as many statements as it takes. */
+static int32_t insert_rows(spt_store *s, const char *head, const char *tail,
+                           const spt__value *values, size_t rows, int32_t columns)
+{
+    const size_t most = PLACES / (size_t)columns;
     int32_t status = SPT_OK;
+    spt__buf b;
     spt__buf_init(&b, s->ctx);
-    for (int32_t i = 0; i < config->space->n && status >= 0; i++) {
-        const spt__parameter *p = &config->space->parameters[i];
-        if (isnan(config->value[i])) continue;
+    for (size_t at = 0; at < rows && status >= 0; at += most) {
+        const size_t n = rows - at < most ? rows - at : most;
         b.size = 0;
-        spt__json_distribution(&b, p);
-        status = b.failed
-                     ? spt__nomem(&s->ctx->err)
-                     : spt__db_run(s,
-                                   "INSERT INTO trial_params (trial_id, param_name, param_value,"
-                                   " distribution_json) VALUES (?, ?, ?, ?)",
-                                   "itdt", id, p->name, config->value[i], b.data);
+        spt__buf_puts(&b, head);
+        put_places(&b, n, columns);
+        spt__buf_puts(&b, tail);
+        status = b.failed ? spt__nomem(&s->ctx->err)
+                          : spt__db_run_text(s, b.data, values + at * (size_t)columns,
+                                             (int32_t)n * columns);
     }
     spt__buf_free(&b);
     return status;
 }
 
-static int32_t put_attribute(spt_store *s, int64_t id, const char *key, const char *json)
+/* ---- parameters and attributes ---- */
+
+static int32_t distribution(spt_store *s, int64_t study, const spt__begin *begin,
+                            const spt__parameter *p, char **json)
 {
-    return spt__db_run(s,
-                       "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
-                       " VALUES (?, ?, ?) ON CONFLICT (trial_id, key)"
-                       " DO UPDATE SET value_json = excluded.value_json",
-                       "itt", id, key, json);
+    spt__buf b;
+    *json = NULL;
+    if (begin->foreign && p->n_choices > 0)
+        SPT__TRY(spt__store_distribution(s, study, p->name, json));
+    if (*json != NULL) return SPT_OK;
+    spt__buf_init(&b, s->ctx);
+    spt__json_distribution(&b, p);
+    *json = spt__buf_take(&b);
+    return *json != NULL ? SPT_OK : spt__nomem(&s->ctx->err);
+}
+
+static int32_t insert_parameters(spt_store *s, int64_t study, int64_t id, const spt__begin *begin)
+{
+    const spt_config *config = begin->config;
+    const size_t n = (size_t)config->space->n;
+    spt__value *values = spt__calloc(s->ctx, 4 * n, sizeof *values);
+    char **json = spt__calloc(s->ctx, n, sizeof *json);
+    size_t used = 0;
+    int32_t status = values != NULL && json != NULL ? SPT_OK : spt__nomem(&s->ctx->err);
+    for (size_t i = 0; i < n && status >= 0; i++) {
+        const spt__parameter *p = &config->space->parameters[i];
+        if (isnan(config->value[i])) continue;
+        status = distribution(s, study, begin, p, &json[used]);
+        spt__value *v = values + 4 * used;
+        v[0] = (spt__value){.kind = 'i', .i = id};
+        v[1] = (spt__value){.kind = 't', .p = p->name};
+        v[2] = (spt__value){.kind = 'd', .d = config->value[i]};
+        v[3] = (spt__value){.kind = 't', .p = json[used]};
+        used += json[used] != NULL;
+    }
+    if (status >= 0)
+        status = insert_rows(s,
+                             "INSERT INTO trial_params (trial_id, param_name, param_value,"
+                             " distribution_json) VALUES ",
+                             "", values, used, 4);
+    for (size_t i = 0; i < used; i++)
+        spt__free(s->ctx, json[i]);
+    spt__free(s->ctx, json);
+    spt__free(s->ctx, values);
+    return status;
+}
+
+/* A key that is there already gets the new value. */
+static int32_t put_attributes(spt_store *s, int64_t id, const spt__attr *attrs, size_t n)
+{
+    spt__value *values = spt__calloc(s->ctx, 3 * n, sizeof *values);
+    if (values == NULL) return spt__nomem(&s->ctx->err);
+    for (size_t i = 0; i < n; i++) {
+        values[3 * i] = (spt__value){.kind = 'i', .i = id};
+        values[3 * i + 1] = (spt__value){.kind = 't', .p = attrs[i].key};
+        values[3 * i + 2] = (spt__value){.kind = 't', .p = attrs[i].json};
+    }
+    const int32_t status =
+        insert_rows(s, "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES ",
+                    " ON CONFLICT (trial_id, key) DO UPDATE SET value_json = excluded.value_json",
+                    values, n, 3);
+    spt__free(s->ctx, values);
+    return status;
 }
 
 /* Who works on it now, and that it is alive. */
@@ -54,118 +125,157 @@ static int32_t own_trial(spt_store *s, int64_t id)
     spt__format(json, sizeof json, "\"%s\"", owner);
     SPT__TRY(spt__db_run(s,
                          "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
-                         " VALUES (?, 'spectune:owner', ?)",
+                         " VALUES (?, 'spectune:owner', ?) ON CONFLICT (trial_id, key)"
+                         " DO UPDATE SET value_json = excluded.value_json",
                          "it", id, json));
     return spt__db_run(s,
                        "INSERT INTO trial_heartbeats (trial_id, heartbeat)"
-                       " VALUES (?, strftime('%Y-%m-%d %H:%M:%S', 'now'))",
+                       " VALUES (?, CURRENT_TIMESTAMP) ON CONFLICT (trial_id)"
+                       " DO UPDATE SET heartbeat = excluded.heartbeat",
                        "i", id);
 }
 
-static int32_t insert_trial(spt_store *s, int64_t study, const spt_config *config, int64_t *id,
-                            int64_t *number)
+/* ---- new ---- */
+
+/* With the study locked. */
+static int32_t next_number(spt_store *s, int64_t study, int64_t *number)
 {
-    char now[32];
-    spt__utc(now);
-    SPT__TRY(spt__db_int(s, number, "SELECT count(*) FROM trials WHERE study_id = ?", "i", study));
-    SPT__TRY(spt__db_run(s,
-                         "INSERT INTO trials (number, study_id, state, datetime_start)"
-                         " VALUES (?, ?, 'RUNNING', ?)",
-                         "iit", *number, study, now));
-    *id = spt__db_last_id(s);
-    SPT__TRY(insert_parameters(s, *id, config));
-    return own_trial(s, *id);
+    int32_t status = spt__db_int(s, number,
+                                 "SELECT coalesce(number, -1) + 1 FROM trials WHERE study_id = ?"
+                                 " ORDER BY trial_id DESC LIMIT 1",
+                                 "i", study);
+    if (status == SPT_ENOTFOUND) {
+        *number = 0;
+        return SPT_OK;
+    }
+    if (status < 0 || *number > 0) return status;
+    return spt__db_int(s, number, "SELECT count(*) FROM trials WHERE study_id = ?", "i", study);
 }
 
-int32_t spt__store_trial_new(spt_store *s, int64_t study, const spt_config *config,
-                             const spt__attr *attrs, size_t n_attrs, int64_t *id, int64_t *number)
+typedef struct beginning {
+    int64_t study;
+    const spt__begin *begin;
+    int64_t *id, *number;
+} beginning;
+
+static int32_t new_body(spt_store *s, void *arg)
 {
-    SPT__TRY(spt__db_begin(s, true));
-    int32_t status = insert_trial(s, study, config, id, number);
-    for (size_t i = 0; i < n_attrs && status >= 0; i++)
-        status = put_attribute(s, *id, attrs[i].key, attrs[i].json);
-    return spt__db_end(s, status);
+    const beginning *b = arg;
+    char now[32];
+    spt__utc(now);
+    SPT__TRY(spt__db_lock_study(s, b->study));
+    if (b->begin->admit != NULL) SPT__TRY(b->begin->admit(b->begin->arg));
+    SPT__TRY(next_number(s, b->study, b->number));
+    SPT__TRY(spt__db_int(s, b->id,
+                         "INSERT INTO trials (number, study_id, state, datetime_start)"
+                         " VALUES (?, ?, 'RUNNING', ?) RETURNING trial_id",
+                         "iit", *b->number, b->study, now));
+    SPT__TRY(insert_parameters(s, b->study, *b->id, b->begin));
+    SPT__TRY(put_attributes(s, *b->id, b->begin->attrs, b->begin->n_attrs));
+    return own_trial(s, *b->id);
+}
+
+int32_t spt__store_trial_new(spt_store *s, int64_t study, const spt__begin *begin, int64_t *id,
+                             int64_t *number)
+{
+    beginning b = {study, begin, id, number};
+    return spt__db_transact(s, true, new_body, &b);
 }
 
 /* ---- waiting ---- */
 
-static int32_t insert_waiting(spt_store *s, int64_t study, const spt_config *config,
-                              const spt__attr *attrs, size_t n_attrs, int64_t *number)
+static int32_t queue_body(spt_store *s, void *arg)
 {
+    const beginning *b = arg;
     char text[32];
-    SPT__TRY(spt__db_int(s, number, "SELECT count(*) FROM trials WHERE study_id = ?", "i", study));
-    SPT__TRY(spt__db_run(s,
-                         "INSERT INTO trials (number, study_id, state, datetime_start)"
-                         " VALUES (?, ?, 'WAITING', NULL)",
-                         "ii", *number, study));
-    const int64_t id = spt__db_last_id(s);
-    SPT__TRY(insert_parameters(s, id, config));
-    for (size_t i = 0; i < n_attrs; i++)
-        SPT__TRY(put_attribute(s, id, attrs[i].key, attrs[i].json));
-    spt__format(text, sizeof text, "%lld", (long long)*number);
-    return put_attribute(s, id, "queue", text);
+    int64_t id;
+    SPT__TRY(spt__db_lock_study(s, b->study));
+    if (b->begin->admit != NULL) SPT__TRY(b->begin->admit(b->begin->arg));
+    SPT__TRY(next_number(s, b->study, b->number));
+    SPT__TRY(spt__db_int(s, &id,
+                         "INSERT INTO trials (number, study_id, state)"
+                         " VALUES (?, ?, 'WAITING') RETURNING trial_id",
+                         "ii", *b->number, b->study));
+    SPT__TRY(insert_parameters(s, b->study, id, b->begin));
+    SPT__TRY(put_attributes(s, id, b->begin->attrs, b->begin->n_attrs));
+    spt__format(text, sizeof text, "%lld", (long long)*b->number);
+    const spt__attr place = {"queue", text};
+    return put_attributes(s, id, &place, 1);
 }
 
-int32_t spt__store_trial_queue(spt_store *s, int64_t study, const spt_config *config,
-                               const spt__attr *attrs, size_t n_attrs, int64_t *number)
+int32_t spt__store_trial_queue(spt_store *s, int64_t study, const spt__begin *begin,
+                               int64_t *number)
 {
-    SPT__TRY(spt__db_begin(s, true));
-    return spt__db_end(s, insert_waiting(s, study, config, attrs, n_attrs, number));
+    beginning b = {study, begin, NULL, number};
+    return spt__db_transact(s, true, queue_body, &b);
 }
 
-static int32_t claim(spt_store *s, int64_t id, const spt_config *config, const spt__attr *attrs,
-                     size_t n_attrs)
+static int32_t claim_body(spt_store *s, void *arg)
 {
+    const beginning *b = arg;
     char now[32];
-    int64_t waiting = 0;
+    int64_t claimed = 0;
     spt__utc(now);
-    SPT__TRY(spt__db_int(s, &waiting,
-                         "SELECT count(*) FROM trials WHERE trial_id = ? AND state = 'WAITING'",
-                         "i", id));
-    if (waiting == 0)
+    SPT__TRY(spt__db_lock_study(s, b->study));
+    if (b->begin->admit != NULL) SPT__TRY(b->begin->admit(b->begin->arg));
+    const int32_t status = spt__db_int(s, &claimed,
+                                       "UPDATE trials SET state = 'RUNNING', datetime_start = ?"
+                                       " WHERE trial_id = ? AND state = 'WAITING'"
+                                       " RETURNING trial_id",
+                                       "ti", now, *b->id);
+    if (status == SPT_ENOTFOUND)
         return spt__fail(&s->ctx->err, SPT_EBUSY, "%s: another program has taken the trial",
                          s->path);
-    SPT__TRY(spt__db_run(s,
-                         "UPDATE trials SET state = 'RUNNING', datetime_start = ?"
-                         " WHERE trial_id = ?",
-                         "ti", now, id));
-    SPT__TRY(spt__db_run(s, "DELETE FROM trial_params WHERE trial_id = ?", "i", id));
-    SPT__TRY(insert_parameters(s, id, config));
-    for (size_t i = 0; i < n_attrs; i++)
-        SPT__TRY(put_attribute(s, id, attrs[i].key, attrs[i].json));
-    return own_trial(s, id);
+    if (status < 0) return status;
+    SPT__TRY(spt__db_run(s, "DELETE FROM trial_params WHERE trial_id = ?", "i", *b->id));
+    SPT__TRY(insert_parameters(s, b->study, *b->id, b->begin));
+    SPT__TRY(put_attributes(s, *b->id, b->begin->attrs, b->begin->n_attrs));
+    return own_trial(s, *b->id);
 }
 
-int32_t spt__store_trial_claim(spt_store *s, int64_t id, const spt_config *config,
-                               const spt__attr *attrs, size_t n_attrs)
+int32_t spt__store_trial_claim(spt_store *s, int64_t study, int64_t id, const spt__begin *begin)
 {
-    SPT__TRY(spt__db_begin(s, true));
-    return spt__db_end(s, claim(s, id, config, attrs, n_attrs));
+    beginning b = {study, begin, &id, NULL};
+    return spt__db_transact(s, true, claim_body, &b);
+}
+
+typedef struct reading {
+    int64_t id;
+    const spt_space *space;
+    double *values;
+} reading;
+
+static int32_t values_body(spt_store *s, void *arg)
+{
+    const reading *r = arg;
+    spt__cursor q;
+    int32_t status;
+    for (int32_t i = 0; i < r->space->n; i++)
+        r->values[i] = NAN;
+    SPT__TRY(spt__db_query(
+        s, &q, "SELECT param_name, param_value FROM trial_params WHERE trial_id = ?", "i", r->id));
+    while ((status = spt__db_row(&q)) > 0) {
+        const char *name = spt__col_text(&q, 0);
+        const int32_t i = name != NULL ? spt_space_find(r->space, name) : -1;
+        if (i >= 0) r->values[i] = spt__col_double(&q, 1);
+    }
+    if (status < 0) return status;
+    return spt__store_fixed(s, r->id, r->space, r->values);
 }
 
 int32_t spt__store_trial_values(spt_store *s, int64_t id, const spt_space *space, double *values)
 {
-    sqlite3_stmt *q;
-    int32_t status;
-    for (int32_t i = 0; i < space->n; i++)
-        values[i] = NAN;
-    SPT__TRY(spt__db_query(
-        s, &q, "SELECT param_name, param_value FROM trial_params WHERE trial_id = ?", "i", id));
-    while ((status = spt__db_row(s, q)) > 0) {
-        const char *name = (const char *)sqlite3_column_text(q, 0);
-        const int32_t i = name != NULL ? spt_space_find(space, name) : -1;
-        if (i >= 0 && sqlite3_column_type(q, 1) != SQLITE_NULL)
-            values[i] = sqlite3_column_double(q, 1);
-    }
-    return status;
+    reading r = {id, space, values};
+    return spt__db_transact(s, false, values_body, &r);
 }
 
 /* ---- at work ---- */
 
-/* SPT_OK while the trial may be changed. */
+/* SPT_OK while the trial may be changed, which until the end of the transaction is by us only. */
 static int32_t open_trial(spt_store *s, int64_t id)
 {
     int64_t open = 0;
+    SPT__TRY(spt__db_lock_trial(s, id));
     const int32_t status = spt__db_int(
         s, &open, "SELECT state IN ('RUNNING', 'WAITING') FROM trials WHERE trial_id = ?", "i", id);
     if (status == SPT_ENOTFOUND)
@@ -179,48 +289,54 @@ static int32_t open_trial(spt_store *s, int64_t id)
 static int32_t beat(spt_store *s, int64_t id)
 {
     return spt__db_run(
-        s,
-        "UPDATE trial_heartbeats SET heartbeat = strftime('%Y-%m-%d %H:%M:%S', 'now')"
-        " WHERE trial_id = ?",
-        "i", id);
+        s, "UPDATE trial_heartbeats SET heartbeat = CURRENT_TIMESTAMP WHERE trial_id = ?", "i", id);
 }
 
-static int32_t insert_step(spt_store *s, int64_t id, int64_t step, double value)
+typedef struct step {
+    int64_t id, step;
+    double value;
+} step;
+
+static int32_t step_body(spt_store *s, void *arg)
 {
-    int64_t known = 0;
-    SPT__TRY(open_trial(s, id));
-    SPT__TRY(spt__db_int(s, &known,
-                         "SELECT count(*) FROM trial_intermediate_values"
-                         " WHERE trial_id = ? AND step = ?",
-                         "ii", id, step));
-    if (known != 0)
-        return spt__fail(&s->ctx->err, SPT_EINVAL, "step %lld of the trial was told before",
-                         (long long)step);
-    const char *type = isnan(value)    ? "NAN"
-                       : !isinf(value) ? "FINITE"
-                       : value > 0     ? "INF_POS"
-                                       : "INF_NEG";
-    SPT__TRY(
-        spt__db_run(s,
+    const step *t = arg;
+    int64_t row;
+    const char *type = isnan(t->value)    ? "NAN"
+                       : !isinf(t->value) ? "FINITE"
+                       : t->value > 0     ? "INF_POS"
+                                          : "INF_NEG";
+    SPT__TRY(open_trial(s, t->id));
+    const int32_t status =
+        spt__db_int(s, &row,
                     "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value,"
-                    " intermediate_value_type) VALUES (?, ?, ?, ?)",
-                    "iidt", id, step, isfinite(value) ? value : NAN, type));
-    return beat(s, id);
+                    " intermediate_value_type) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+                    " RETURNING trial_intermediate_value_id",
+                    "iidt", t->id, t->step, isfinite(t->value) ? t->value : NAN, type);
+    if (status == SPT_ENOTFOUND)
+        return spt__fail(&s->ctx->err, SPT_EINVAL, "step %lld of the trial was told before",
+                         (long long)t->step);
+    return status < 0 ? status : beat(s, t->id);
 }
 
-int32_t spt__store_trial_step(spt_store *s, int64_t id, int64_t step, double value)
+int32_t spt__store_trial_step(spt_store *s, int64_t id, int64_t at, double value)
 {
-    if (step < 0)
+    step t = {id, at, value};
+    if (at < 0)
         return spt__fail(&s->ctx->err, SPT_EINVAL, "step is %lld; steps count from 0",
-                         (long long)step);
-    SPT__TRY(spt__db_begin(s, true));
-    return spt__db_end(s, insert_step(s, id, step, value));
+                         (long long)at);
+    return spt__db_transact(s, true, step_body, &t);
+}
+
+static int32_t alive_body(spt_store *s, void *arg)
+{
+    const int64_t *id = arg;
+    SPT__TRY(open_trial(s, *id));
+    return beat(s, *id);
 }
 
 int32_t spt__store_trial_alive(spt_store *s, int64_t id)
 {
-    SPT__TRY(spt__db_begin(s, true));
-    return spt__db_end(s, beat(s, id));
+    return spt__db_transact(s, true, alive_body, &id);
 }
 
 /* ---- the end ---- */
@@ -237,107 +353,81 @@ static int32_t put_value(spt_store *s, int64_t id, double value)
 /* What Optuna's own cross-validation leaves for its terminator: the losses of the folds. */
 static int32_t put_fold_scores(spt_store *s, int64_t id)
 {
-    return spt__db_run(s,
-                       "INSERT OR IGNORE INTO trial_system_attributes (trial_id, key, value_json)"
-                       " SELECT trial_id, 'terminator:cv_scores', '[' || group_concat(value, ', ')"
-                       " || ']' FROM (SELECT trial_id, intermediate_value AS value FROM"
-                       " trial_intermediate_values WHERE trial_id = ?"
-                       " AND intermediate_value_type = 'FINITE' ORDER BY step) GROUP BY trial_id",
-                       "i", id);
+    spt__cursor q;
+    spt__buf b;
+    int32_t status, n = 0;
+    SPT__TRY(spt__db_query(s, &q,
+                           "SELECT intermediate_value FROM trial_intermediate_values"
+                           " WHERE trial_id = ? AND intermediate_value_type = 'FINITE'"
+                           " ORDER BY step",
+                           "i", id));
+    spt__buf_init(&b, s->ctx);
+    for (; (status = spt__db_row(&q)) > 0; n++) {
+        spt__buf_puts(&b, n > 0 ? ", " : "[");
+        spt__buf_double(&b, spt__col_double(&q, 0));
+    }
+    spt__buf_puts(&b, "]");
+    if (status >= 0 && b.failed) status = spt__nomem(&s->ctx->err);
+    if (status >= 0 && n > 0)
+        status = spt__db_run(s,
+                             "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
+                             " VALUES (?, 'terminator:cv_scores', ?) ON CONFLICT DO NOTHING",
+                             "it", id, b.data);
+    spt__buf_free(&b);
+    return status;
 }
 
-static int32_t finish(spt_store *s, int64_t id, spt__finish *f)
+static int32_t put_blocks(spt_store *s, int64_t id, const spt__finish *f)
+{
+    int64_t study = 0;
+    SPT__TRY(spt__db_int(s, &study, "SELECT study_id FROM trials WHERE trial_id = ?", "i", id));
+    for (size_t i = 0; i < f->n_blocks; i++)
+        SPT__TRY(spt__db_run(s,
+                             "INSERT INTO spectune_blocks (study_id, trial_id, key, data)"
+                             " VALUES (?, ?, ?, ?) ON CONFLICT (study_id, trial_id, key)"
+                             " DO UPDATE SET data = excluded.data",
+                             "iitb", study, id, f->blocks[i].key, f->blocks[i].data,
+                             f->blocks[i].size));
+    return SPT_OK;
+}
+
+typedef struct ending {
+    int64_t id;
+    const spt__finish *finish;
+    int32_t state; /* what it becomes */
+} ending;
+
+static int32_t finish_body(spt_store *s, void *arg)
 {
     static const char *const names[] = {"RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"};
+    ending *e = arg;
+    const spt__finish *f = e->finish;
     char now[32];
-    int64_t study = 0;
     bool reason = false;
-    SPT__TRY(open_trial(s, id));
-    SPT__TRY(spt__db_int(s, &study, "SELECT study_id FROM trials WHERE trial_id = ?", "i", id));
-    for (size_t i = 0; i < f->n_attrs; i++) {
+    e->state = f->state;
+    SPT__TRY(open_trial(s, e->id));
+    for (size_t i = 0; i < f->n_attrs; i++)
         reason = reason || strcmp(f->attrs[i].key, "reason") == 0;
-        SPT__TRY(put_attribute(s, id, f->attrs[i].key, f->attrs[i].json));
-    }
-    for (size_t i = 0; i < f->n_blocks; i++)
-        SPT__TRY(
-            spt__db_run(s,
-                        "INSERT OR REPLACE INTO spectune_blocks (study_id, trial_id, key, data)"
-                        " VALUES (?, ?, ?, ?)",
-                        "iitb", study, id, f->blocks[i].key, f->blocks[i].data, f->blocks[i].size));
+    SPT__TRY(put_attributes(s, e->id, f->attrs, f->n_attrs));
+    if (f->n_blocks > 0) SPT__TRY(put_blocks(s, e->id, f));
     if (f->state == SPT_TRIAL_COMPLETE && !isfinite(f->value)) {
-        f->state = SPT_TRIAL_FAILED;
-        if (!reason)
-            SPT__TRY(put_attribute(s, id, "reason",
-                                   isnan(f->value) ? "\"the loss is not a number\""
-                                                   : "\"the loss is infinite\""));
+        const spt__attr why = {"reason", isnan(f->value) ? "\"the loss is not a number\""
+                                                         : "\"the loss is infinite\""};
+        e->state = SPT_TRIAL_FAILED;
+        if (!reason) SPT__TRY(put_attributes(s, e->id, &why, 1));
     }
-    if (f->state == SPT_TRIAL_COMPLETE || (f->state == SPT_TRIAL_PRUNED && !isnan(f->value)))
-        SPT__TRY(put_value(s, id, f->value));
-    if (f->state == SPT_TRIAL_COMPLETE) SPT__TRY(put_fold_scores(s, id));
+    if (e->state == SPT_TRIAL_COMPLETE || (e->state == SPT_TRIAL_PRUNED && !isnan(f->value)))
+        SPT__TRY(put_value(s, e->id, f->value));
+    if (e->state == SPT_TRIAL_COMPLETE) SPT__TRY(put_fold_scores(s, e->id));
     spt__utc(now);
     return spt__db_run(s, "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?",
-                       "tti", names[f->state], now, id);
+                       "tti", names[e->state], now, e->id);
 }
 
 int32_t spt__store_trial_finish(spt_store *s, int64_t id, spt__finish *f)
 {
-    SPT__TRY(spt__db_begin(s, true));
-    return spt__db_end(s, finish(s, id, f));
-}
-
-/* ---- trials that nobody works on any more ---- */
-
-static bool is_stale(const char *owner_json, bool silent)
-{
-    char owner[SPT__PROCESS_NAME];
-    const size_t length = owner_json != NULL ? strlen(owner_json) : 0;
-    if (length < 2 || length - 2 >= sizeof owner) return silent;
-    memcpy(owner, owner_json + 1, length - 2);
-    owner[length - 2] = '\0';
-    const spt__process_state state = spt__process_look(owner);
-    return state == SPT__PROCESS_GONE || (state == SPT__PROCESS_UNKNOWN && silent);
-}
-
-static int32_t fail_one(spt_store *s, int64_t study, double seconds, const char *reason,
-                        int64_t *id)
-{
-    sqlite3_stmt *q;
-    int32_t status;
-    /* Trials without a heartbeat and without an owner are nobody's we know: left alone. */
-    SPT__TRY(spt__db_query(
-        s, &q,
-        "SELECT t.trial_id, a.value_json, h.heartbeat IS NOT NULL AND"
-        " (julianday('now') - julianday(h.heartbeat)) * 86400 > ? FROM trials t"
-        " LEFT JOIN trial_system_attributes a ON a.trial_id = t.trial_id AND a.key = "
-        "'spectune:owner'"
-        " LEFT JOIN trial_heartbeats h ON h.trial_id = t.trial_id"
-        " WHERE t.study_id = ? AND t.state = 'RUNNING' AND t.trial_id > ? ORDER BY t.trial_id",
-        "dii", seconds, study, *id));
-    while ((status = spt__db_row(s, q)) > 0) {
-        *id = sqlite3_column_int64(q, 0);
-        if (!is_stale((const char *)sqlite3_column_text(q, 1), sqlite3_column_int(q, 2) != 0))
-            continue;
-        spt__db_done(q);
-        spt__buf b;
-        spt__buf_init(&b, s->ctx);
-        spt__buf_json(&b, reason);
-        const spt__attr attr = {"reason", b.data};
-        spt__finish f = {.state = SPT_TRIAL_FAILED, .value = NAN, .attrs = &attr, .n_attrs = 1};
-        status = b.failed ? spt__nomem(&s->ctx->err) : finish(s, *id, &f);
-        spt__buf_free(&b);
-        return status < 0 ? status : 1;
-    }
-    return status;
-}
-
-int32_t spt__store_fail_stale(spt_store *s, int64_t study, double seconds, const char *reason,
-                              int64_t *failed)
-{
-    int64_t n = 0, id = -1;
-    int32_t status;
-    SPT__TRY(spt__db_begin(s, true));
-    while ((status = fail_one(s, study, seconds, reason, &id)) > 0)
-        n++;
-    if (failed != NULL) *failed = n;
-    return spt__db_end(s, status);
+    ending e = {id, f, f->state};
+    SPT__TRY(spt__db_transact(s, true, finish_body, &e));
+    f->state = e.state;
+    return SPT_OK;
 }

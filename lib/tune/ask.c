@@ -67,6 +67,7 @@ static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries
     char text[32];
     spt__attr attrs[5];
     size_t n_attrs = 1;
+    spt__begin begin = {.config = t->config, .attrs = attrs};
     spt__buf saw, pending;
     spt__buf_init(&saw, s->ctx);
     spt__buf_init(&pending, s->ctx);
@@ -83,7 +84,8 @@ static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries
     if (status >= 0 && from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING) {
         t->id = from->queued->id;
         t->number = from->queued->number;
-        status = spt__store_trial_claim(s->store, t->id, t->config, attrs, n_attrs);
+        begin.n_attrs = n_attrs;
+        status = spt__store_trial_claim(s->store, s->id, t->id, &begin);
     } else if (status >= 0) {
         if (from->queued != NULL) { /* it comes again, under another number */
             spt__buf_json(&saw, spt__row_attribute(from->queued, "fixed"));
@@ -94,9 +96,8 @@ static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries
                 attrs[n_attrs++] =
                     (spt__attr){SPT__REPEATS, spt__row_attribute(from->queued, SPT__REPEATS)};
         }
-        if (status >= 0)
-            status = spt__store_trial_new(s->store, s->id, t->config, attrs, n_attrs, &t->id,
-                                          &t->number);
+        begin.n_attrs = n_attrs;
+        if (status >= 0) status = spt__store_trial_new(s->store, s->id, &begin, &t->id, &t->number);
     }
     spt__buf_free(&saw);
     spt__buf_free(&pending);

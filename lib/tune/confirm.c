@@ -63,10 +63,10 @@ static int32_t queue_again(spt_study *s, const spt__row *row)
     if (!names.failed) spt__buf_json(&json, names.data);
     spt__format(number, sizeof number, "%lld", (long long)row->number);
     const spt__attr attrs[] = {{"fixed", json.data}, {SPT__REPEATS, number}};
-    const int32_t status =
-        names.failed || json.failed
-            ? spt__nomem(&s->ctx->err)
-            : spt__store_trial_queue(s->store, s->id, row->config, attrs, 2, &at);
+    const spt__begin begin = {.config = row->config, .attrs = attrs, .n_attrs = 2};
+    const int32_t status = names.failed || json.failed
+                               ? spt__nomem(&s->ctx->err)
+                               : spt__store_trial_queue(s->store, s->id, &begin, &at);
     spt__buf_free(&names);
     spt__buf_free(&json);
     return status;

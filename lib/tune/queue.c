@@ -214,8 +214,9 @@ static int32_t enqueue(spt_study *s, const spt_config *config, const char *const
     if (status >= 0 && *number < 0) {
         spt__buf_json(&json, list.data);
         const spt__attr attr = {"fixed", json.data};
+        const spt__begin begin = {.config = part, .attrs = &attr, .n_attrs = 1};
         status = json.failed ? spt__nomem(&s->ctx->err)
-                             : spt__store_trial_queue(s->store, s->id, part, &attr, 1, number);
+                             : spt__store_trial_queue(s->store, s->id, &begin, number);
     }
     spt_config_free(part);
     spt__buf_free(&list);

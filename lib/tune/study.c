@@ -132,17 +132,18 @@ static int32_t tell_change(spt_study *s, const char *record, const char *words, 
 
 static int32_t open_study(spt_study *s, const spt_space *space, const spt_options *sampler)
 {
-    int64_t failed = 0;
+    spt__stale sweep = {s->id, SPT__STALE_SECONDS, "abandoned", 0, 0};
     SPT__TRY(find_or_make(s, space));
+    sweep.study = s->id;
     SPT__TRY(spt__sampler_new(s->ctx, s->space, sampler, &s->sampler, &s->ctx->err));
-    SPT__TRY(spt__store_fail_stale(s->store, s->id, SPT__STALE_SECONDS, "abandoned", &failed));
-    if (failed > 0)
+    SPT__TRY(spt__store_fail_stale(s->store, &sweep));
+    if (sweep.failed > 0)
         spt__log(s->ctx, SPT_LOG_INFO,
                  "%lld trials of study '%s' were left unfinished by programs that are gone",
-                 (long long)failed, s->name);
+                 (long long)sweep.failed, s->name);
     SPT__TRY(tell_change(s, "library", "version", spt_version()));
     SPT__TRY(tell_change(s, "kernels", "the kernels", spt_ctx_kernels(s->ctx)));
-    return spt__history_open(s->store, s->id, s->space, &s->history);
+    return spt__history_open(s->store, s->id, s->space, false, &s->history);
 }
 
 int32_t spt_study_open(spt_store *store, const char *name, const spt_space *space,
@@ -248,7 +249,7 @@ int32_t spt_study_history(spt_study *s, spt_history **out)
     *out = NULL;
     SPT__REQUIRE(s != NULL);
     /* Read anew, and not a copy of ours: the records are in it. */
-    SPT__TRY(spt__history_open(s->store, s->id, s->space, &h));
+    SPT__TRY(spt__history_open(s->store, s->id, s->space, false, &h));
     *out = h;
     return SPT_OK;
 }

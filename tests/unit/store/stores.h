@@ -52,13 +52,28 @@ static inline spt_config *new_config(spt_ctx *ctx, const spt_space *space, int b
     return config;
 }
 
+static inline int32_t new_trial(spt_store *store, int64_t study, const spt_config *config,
+                                int64_t *id, int64_t *number)
+{
+    const spt__begin begin = {.config = config};
+    return spt__store_trial_new(store, study, &begin, id, number);
+}
+
+/* How many trials of workers that are gone were failed; negative: it could not be done. */
+static inline int64_t fail_stale(spt_store *store, int64_t study, double seconds)
+{
+    spt__stale sweep = {.study = study, .seconds = seconds, .reason = "abandoned"};
+    const int32_t status = spt__store_fail_stale(store, &sweep);
+    return status < 0 ? status : sweep.failed;
+}
+
 /* One finished trial; its number. */
 static inline int64_t add_trial(spt_ctx *ctx, spt_store *store, int64_t study,
                                 const spt_config *config, int32_t state, double value)
 {
     int64_t id, number;
     spt__finish f = {.state = state, .value = value};
-    OK(ctx, spt__store_trial_new(store, study, config, NULL, 0, &id, &number));
+    OK(ctx, new_trial(store, study, config, &id, &number));
     OK(ctx, spt__store_trial_finish(store, id, &f));
     return number;
 }
