@@ -9,10 +9,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { HOST = 100 };
+enum { HOST = 110, DEAD = -1 };
 
 /* Field 22 of /proc/PID/stat: the name of the program, in brackets, may hold blanks and brackets.
- */
+ * DEAD: it has ended, but its parent has not looked yet. */
 static int64_t start_of(int64_t pid)
 {
     char path[64], text[1024], *c;
@@ -24,6 +24,7 @@ static int64_t start_of(int64_t pid)
     if (size <= 0) return 0;
     text[size] = '\0';
     c = strrchr(text, ')');
+    if (c != NULL && c[1] == ' ' && (c[2] == 'Z' || c[2] == 'X')) return DEAD;
     /* behind the bracket stands field 3 */
     for (int field = 2; c != NULL && field < 22; field++)
         c = strchr(c + 1, ' ');
@@ -33,10 +34,23 @@ static int64_t start_of(int64_t pid)
     return spt__parse_int64(c + 1, length, &start) ? start : 0;
 }
 
+/* Machine and world of process numbers: two containers may have the same name and not see each
+ * other's processes. Linux tells which world it is, and which start of the machine. */
 static void host_name(char out[HOST])
 {
-    if (gethostname(out, HOST) != 0) memcpy(out, "unknown", sizeof "unknown");
-    out[HOST - 1] = '\0';
+    char name[64], world[64], boot[64] = "";
+    if (gethostname(name, sizeof name) != 0) memcpy(name, "unknown", sizeof "unknown");
+    name[sizeof name - 1] = '\0';
+    const ssize_t n = readlink("/proc/self/ns/pid", world, sizeof world - 1);
+    world[n > 0 ? n : 0] = '\0';
+    const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    const ssize_t size = fd >= 0 ? read(fd, boot, 8) : 0;
+    boot[size > 0 ? size : 0] = '\0';
+    if (fd >= 0) close(fd);
+    /* "pid:[4026531836]" */
+    const char *number = strchr(world, '[');
+    spt__format(out, HOST, "%s/%.*s/%s", name, number != NULL ? (int)strcspn(number + 1, "]") : 0,
+                number != NULL ? number + 1 : "", boot);
 }
 
 void spt__process_name(char out[SPT__PROCESS_NAME])
@@ -65,5 +79,6 @@ spt__process_state spt__process_look(const char *name)
     /* Signal 0 only asks; a process of another user answers with EPERM. */
     if (kill((pid_t)pid, 0) != 0 && errno != EPERM) return SPT__PROCESS_GONE;
     const int64_t now = start_of(pid);
+    if (now == DEAD) return SPT__PROCESS_GONE;
     return start != 0 && now != 0 && now != start ? SPT__PROCESS_GONE : SPT__PROCESS_ALIVE;
 }

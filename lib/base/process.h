@@ -4,8 +4,9 @@
 
 enum { SPT__PROCESS_NAME = 160 };
 
-/* "host:pid:start" of this process. The start (ticks since the machine came up, 0 where the system
- * does not tell) keeps a later process with the same number apart. */
+/* "host/world/boot:pid:start" of this process: two processes with equal beginnings see each other
+ * by their numbers. The start (ticks since the machine came up, 0 where the system does not tell)
+ * keeps a later process with the same number apart. */
 void spt__process_name(char out[SPT__PROCESS_NAME]);
 
 typedef enum {

@@ -1,5 +1,7 @@
 #include "threads.h"
 
+#include "quota.h"
+
 #include "text.h"
 
 #include <pthread.h>
@@ -294,7 +296,8 @@ static int32_t clamp_threads(long n)
     return n < 1 ? 1 : n > SPT__THREADS_MAX ? SPT__THREADS_MAX : (int32_t)n;
 }
 
-int32_t spt__available_threads(void)
+/* Processors that this process may run on, at any time. */
+static int32_t allowed_processors(void)
 {
 #if defined(__linux__)
     /* The kernel refuses a mask that is too small for its own. */
@@ -310,6 +313,19 @@ int32_t spt__available_threads(void)
     }
 #endif
     return clamp_threads(sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+int32_t spt__available_threads(void)
+{
+    const int32_t n = allowed_processors(), quota = spt__quota_processors("");
+    return quota > 0 && quota < n ? quota : n;
+}
+
+void spt__sleep(double seconds)
+{
+    const time_t whole = (time_t)seconds;
+    const struct timespec t = {whole, (long)((seconds - (double)whole) * 1e9)};
+    nanosleep(&t, NULL);
 }
 
 struct spt__mutex {

@@ -56,6 +56,8 @@ void spt__team_join(spt__team *team);
 
 /* Seconds of a clock that never jumps. */
 double spt__now(void);
+/* May end early, when a signal comes. */
+void spt__sleep(double seconds);
 /* "2026-11-24 04:05:06.123456", UTC. */
 void spt__utc(char out[32]);
 

@@ -9,7 +9,6 @@
 
 #include <libpq-fe.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     OLDEST = 100000,             /* server 10: the first that tells what became of a transaction */
@@ -144,12 +143,6 @@ static int32_t open_server(spt_store *s, bool create)
     return status;
 }
 
-static void nap(double seconds)
-{
-    const struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    nanosleep(&t, NULL);
-}
-
 /* Wait until the server answers again. */
 static int32_t reconnect(spt_store *s)
 {
@@ -175,7 +168,7 @@ static int32_t reconnect(spt_store *s)
             return spt__fail(&s->ctx->err, SPT_ESTORE, "%s: the connection is lost: %s", s->path,
                              line);
         }
-        nap(pause);
+        spt__sleep(pause);
     }
 }
 
@@ -193,7 +186,7 @@ static int32_t outcome(spt_store *s, bool *committed)
         *committed = strcmp(word, "committed") == 0;
         PQclear(r);
         if (!open) return SPT_OK;
-        nap(0.1); /* its session has not noticed yet that nobody is there */
+        spt__sleep(0.1); /* its session has not noticed yet that nobody is there */
     }
 }
 
