@@ -10,12 +10,15 @@ static const char revision_31[] = "v3.0.0.d", revision_32[] = "v3.2.0.a";
 /* "3.1", "4.2.1": its two first numbers. */
 static bool version_of(const char *text, int64_t *major, int64_t *minor)
 {
-    const size_t length = strlen(text), first = strcspn(text, ".");
-    if (text[0] < '0' || text[0] > '9' || !spt__parse_int64(text, first, major)) return false;
+    static const char digits[] = "0123456789";
+    size_t n = strspn(text, digits);
     *minor = 0;
-    if (first == length) return true;
-    const char *rest = text + first + 1;
-    return rest[0] >= '0' && rest[0] <= '9' && spt__parse_int64(rest, strcspn(rest, "."), minor);
+    if (n == 0 || n > 4 || !spt__parse_int64(text, n, major)) return false;
+    if (text[n] == '\0') return true;
+    const char *rest = text + n + 1;
+    n = strspn(rest, digits);
+    return rest[-1] == '.' && n > 0 && n <= 4 && (rest[n] == '\0' || rest[n] == '.') &&
+           spt__parse_int64(rest, n, minor);
 }
 
 /* The revision that an Optuna wants; "" for any, NULL for one that is not known. */
