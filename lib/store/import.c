@@ -340,8 +340,14 @@ static int32_t read_parameter_value(reader *r, const char *value)
 
 static int32_t read_distribution(reader *r, const char *value)
 {
+    json_t *all = json_loadb(value, (size_t)(skip_value(value) - value), JSON_ALLOW_NUL, NULL);
+    const bool good = json_is_string(json_object_get(all, "name")) &&
+                      json_is_object(json_object_get(all, "attributes"));
+    const bool hidden = json_is_string(json_object_get(all, SPT__UNPARSED));
+    json_decref(all);
     r->distribution = value;
-    return SPT_OK;
+    return good || hidden ? SPT_OK
+                          : fail_at(r, value, "a distribution has \"name\" and \"attributes\"");
 }
 
 static int32_t read_parameters(reader *r, const char *object)
@@ -467,7 +473,9 @@ static int32_t read_space(reader *r, const char *value)
     char *xml, *json = NULL;
     spt_space *space = NULL;
     SPT__TRY(read_text(r, value, &xml));
-    int32_t status = spt_space_read_xml_memory(r->ctx, xml, (int64_t)strlen(xml), r->path, &space);
+    int32_t status =
+        spt_space_read_xml_memory(r->ctx, xml, (int64_t)strlen(xml), "the space", &space);
+    if (status == SPT_EFORMAT) status = fail_at(r, value, "%s", r->ctx->err.text);
     spt_space_free(space);
     spt__free(r->ctx, xml);
     if (status >= 0) status = read_json(r, value, &json);
