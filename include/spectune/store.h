@@ -106,7 +106,7 @@ SPT_API int64_t spt_history_finished(const spt_history *history);
 SPT_API int64_t spt_history_best(const spt_history *history);
 
 /** How many repetitions of trials have been asked for (spt_study_confirm()), done or still to be
- * done. @since 0.1 */
+ * done; not those that turned out to be impossible. @since 0.1 */
 SPT_API int64_t spt_history_repeated(const spt_history *history);
 /** What the repetitions of trial `index` gave.
  * @param count     complete repetitions, the trial itself is not among them

@@ -29,6 +29,11 @@ typedef struct spt_trial spt_trial;
  *
  * @param store    kept alive by the study
  * @param name     NULL: "spectune"
+ * A study that Optuna made can be gone on with, too. Without a space on record the one given goes
+ * on record, if what the trials hold has a place in it; or (space NULL) all that its trials have
+ * had is proposed, with the widest ranges, as parameters that always exist. It may look for the
+ * highest value: then values are told, and listed, as they are, and the highest is the best.
+ *
  * @param space    must equal the space on record if the study exists (SPT_EMISMATCH names the first
  *                 difference); NULL: the space on record
  * @param sampler  of spt_sampler_options_new(), or NULL
@@ -71,9 +76,19 @@ SPT_API void spt_study_free(spt_study *study);
  * - `stop_at`: spt_study_run() ends (SPT_STOP_TARGET) when the best loss is this or lower.
  * - `patience_trials` (0: never): it ends (SPT_STOP_PLATEAU) when so many trials since the best one
  *   have not improved it. Trials then in flight are stopped and do not count.
+ * - `grace` (600 s), `retries` (0), `linger` yes|no (yes): of several workers, below.
  * - `trial_seconds` (0: no limit): a trial that takes longer fails, reason "timeout". Objectives
  *   cannot be interrupted: that of spt_cv looks at the clock after each epoch, a host's own learns
  *   of it from spt_trial_report(). Which trials time out may differ between runs.
+ *
+ * Several workers, in any number of processes and on any number of machines, may work on one study;
+ * what they share is the store, and nobody else is needed. Numbers of trials are dense from 0
+ * whoever makes them, spt_study_run() begins no trial when enough have ended or run, and each
+ * proposal sees the trials that run elsewhere as running. A trial whose worker is gone (its process
+ * on this machine; elsewhere: nothing was heard for `grace` seconds) is recorded as failed, reason
+ * "abandoned", by whoever looks next, and does not count; with `retries` its configuration is
+ * enqueued again, up to so many times. When the last trials wanted are being run by others,
+ * spt_study_run() waits for them to end or to be taken over; with `linger` no it returns at once.
  *
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1 */
 SPT_API int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out);
@@ -181,6 +196,13 @@ SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
  * `trial_seconds`; an objective returns the same, which ends the trial as failed; SPT_EINVAL (step
  * below 0, or told before), SPT_EBUSY (ended), SPT_ESTORE */
 SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
+/** Tell other workers that the trial is still being worked on: for objectives that report nothing
+ * for minutes. Without it, or a report, for longer than the study's `grace`, a worker on another
+ * machine takes this one for dead and ends the trial. (On the same machine it is asked whether the
+ * process lives.) spt_cv does so by itself.
+ * @return SPT_OK; SPT_STOP_TIME (see spt_trial_report()); SPT_EBUSY: it was ended, by this worker
+ * or another, and what it finds cannot be told any more; SPT_ESTORE @since 0.1 */
+SPT_API int32_t spt_trial_heartbeat(spt_trial *trial);
 /** Should the trial be given up, by the study's `prune` rule? Ask after spt_trial_report(); end the
  * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. It is held against the
  * trials that its proposal saw, so the answer does not depend on what has ended since. The words of
@@ -188,8 +210,8 @@ SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
  * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL @since 0.1 */
 SPT_API int32_t spt_trial_should_prune(spt_trial *trial);
 /** Attach a number or a text; stored when the trial is told. A text under "reason" says why a trial
- * failed or was pruned; "sequence", "saw", "pending", "given", "queue", "fixed" and "refused" are
- * the library's own (SPT_EINVAL). */
+ * failed or was pruned; "sequence", "saw", "pending", "given", "queue", "fixed", "refused",
+ * "repeats" and "retry" are the library's own (SPT_EINVAL). */
 SPT_API int32_t spt_trial_set_number(spt_trial *trial, const char *key, double value);
 SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char *text);
 /** Attach a block of bytes ("predictions"); copied; stored when the trial is told. */

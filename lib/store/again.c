@@ -1,6 +1,6 @@
 /* Trials that try the configuration of another one again, and what comes of it: a search takes the
  * lowest of many losses, and the lowest of losses that chance has a part in is a lucky one. */
-#include "store.h"
+#include "rows.h"
 
 #include <math.h>
 #include <string.h>
@@ -9,12 +9,8 @@
 static int64_t number_at(const spt__row *row, const char *key)
 {
     int64_t number;
-    for (int64_t i = 0; i < row->n_attrs; i++)
-        if (strcmp(row->attrs[i].key, key) == 0)
-            return spt__parse_int64(row->attrs[i].text, strlen(row->attrs[i].text), &number)
-                       ? number
-                       : -1;
-    return -1;
+    const char *text = spt__row_text(row, key);
+    return text != NULL && spt__parse_int64(text, strlen(text), &number) ? number : -1;
 }
 
 int64_t spt__row_repeats(const spt__row *row)
@@ -35,7 +31,7 @@ int64_t spt_history_repeated(const spt_history *h)
     if (h == NULL) return SPT_EINVAL;
     const spt__row *const *rows = spt__history_rows(h, &n);
     for (int64_t i = 0; i < n; i++)
-        found += spt__row_asks_again(rows[i]);
+        found += spt__row_asks_again(rows[i]) && spt__row_text(rows[i], "refused") == NULL;
     return found;
 }
 

@@ -87,6 +87,9 @@ int32_t spt__store_trial_queue(spt_store *store, int64_t study, const spt__begin
 /* Run it: it has this configuration from now on. SPT_EBUSY: somebody else was faster. */
 int32_t spt__store_trial_claim(spt_store *store, int64_t study, int64_t id,
                                const spt__begin *begin);
+/* Call `fn` while nobody else begins or queues a trial of the study; all that it does is one
+ * transaction, undone if it fails. */
+int32_t spt__store_alone(spt_store *store, int64_t study, int32_t (*fn)(void *arg), void *arg);
 /* The values on record of any trial, NaN where there is none; space->n of them. What a waiting
  * trial of Optuna's fixes counts as such. */
 int32_t spt__store_trial_values(spt_store *store, int64_t id, const spt_space *space,

@@ -239,6 +239,25 @@ int32_t spt__store_trial_claim(spt_store *s, int64_t study, int64_t id, const sp
     return spt__db_transact(s, true, claim_body, &b);
 }
 
+typedef struct alone {
+    int64_t study;
+    int32_t (*fn)(void *arg);
+    void *arg;
+} alone;
+
+static int32_t alone_body(spt_store *s, void *arg)
+{
+    const alone *a = arg;
+    SPT__TRY(spt__db_lock_study(s, a->study));
+    return a->fn(a->arg);
+}
+
+int32_t spt__store_alone(spt_store *s, int64_t study, int32_t (*fn)(void *arg), void *arg)
+{
+    alone a = {study, fn, arg};
+    return spt__db_transact(s, true, alone_body, &a);
+}
+
 typedef struct reading {
     int64_t id;
     const spt_space *space;

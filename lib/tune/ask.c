@@ -60,54 +60,108 @@ typedef struct origin {
     const spt__row *queued;
 } origin;
 
-/* What is on record of a trial from its start. */
-static int32_t store_start(spt_study *s, spt_trial *t, const spt__entry *entries, int64_t n,
-                           const origin *from)
+/* ---- what is on record of a trial from its start ---- */
+
+enum { ATTRIBUTES = 8 };
+
+typedef struct labels {
+    spt__attr attrs[ATTRIBUTES];
+    spt__buf texts[ATTRIBUTES];
+    size_t n;
+    spt_ctx *ctx;
+} labels;
+
+static void labels_init(labels *l, spt_ctx *ctx)
 {
-    char text[32];
-    spt__attr attrs[5];
-    size_t n_attrs = 1;
-    spt__begin begin = {.config = t->config, .attrs = attrs};
-    spt__buf saw, pending;
-    spt__buf_init(&saw, s->ctx);
-    spt__buf_init(&pending, s->ctx);
-    spt__format(text, sizeof text, "%lld", (long long)t->sequence);
-    attrs[0] = (spt__attr){"sequence", text};
-    int32_t status = SPT_OK;
+    *l = (labels){.ctx = ctx};
+}
+
+/* The place of the next one's JSON. */
+static spt__buf *label(labels *l, const char *key)
+{
+    spt__buf *b = &l->texts[l->n];
+    spt__buf_init(b, l->ctx);
+    l->attrs[l->n++].key = key;
+    return b;
+}
+
+static int32_t labels_close(labels *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->texts[i].failed) return spt__nomem(&l->ctx->err);
+        l->attrs[i].json = l->texts[i].data;
+    }
+    return SPT_OK;
+}
+
+static void labels_free(labels *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        spt__buf_free(&l->texts[i]);
+}
+
+/* What a queued trial has, and one has that comes of it. Copied: rows do not outlive a look at the
+ * store. */
+static void label_queued(labels *l, const spt__row *queued)
+{
+    static const char *const numbers[] = {"queue", SPT__REPEATS, "retry"};
+    const char *fixed = spt__row_attribute(queued, "fixed");
+    if (fixed != NULL) spt__buf_json(label(l, "fixed"), fixed);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const char *text = spt__row_attribute(queued, numbers[i]);
+        if (text != NULL) spt__buf_puts(label(l, numbers[i]), text);
+    }
+}
+
+static int32_t make_labels(const spt_study *s, const spt_trial *t, const spt__entry *entries,
+                           int64_t n, const origin *from, labels *l)
+{
+    spt__buf_printf(label(l, "sequence"), "%lld", (long long)t->sequence);
     if (from->given != NULL || from->queued != NULL) {
-        attrs[n_attrs++] = (spt__attr){"given", "1"};
+        spt__buf_puts(label(l, "given"), "1");
     } else if (spt__sight_unusual(entries, n, t->sequence)) {
-        status = spt__sight_print(s->ctx, entries, n, &saw, &pending);
-        attrs[n_attrs++] = (spt__attr){"saw", saw.data};
-        attrs[n_attrs++] = (spt__attr){"pending", pending.data};
+        spt__buf *saw = label(l, "saw"), *pending = label(l, "pending");
+        SPT__TRY(spt__sight_print(s->ctx, entries, n, saw, pending));
     }
-    if (status >= 0 && from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING) {
-        t->id = from->queued->id;
-        t->number = from->queued->number;
-        begin.n_attrs = n_attrs;
-        status = spt__store_trial_claim(s->store, s->id, t->id, &begin);
-    } else if (status >= 0) {
-        if (from->queued != NULL) { /* it comes again, under another number */
-            spt__buf_json(&saw, spt__row_attribute(from->queued, "fixed"));
-            if (saw.failed) status = spt__nomem(&s->ctx->err);
-            attrs[n_attrs++] = (spt__attr){"fixed", saw.data};
-            attrs[n_attrs++] = (spt__attr){"queue", spt__row_attribute(from->queued, "queue")};
-            if (t->repeats)
-                attrs[n_attrs++] =
-                    (spt__attr){SPT__REPEATS, spt__row_attribute(from->queued, SPT__REPEATS)};
-        }
-        begin.n_attrs = n_attrs;
-        if (status >= 0) status = spt__store_trial_new(s->store, s->id, &begin, &t->id, &t->number);
-    }
-    spt__buf_free(&saw);
-    spt__buf_free(&pending);
-    return status;
+    if (from->queued != NULL) label_queued(l, from->queued);
+    return labels_close(l);
+}
+
+/* With nobody else beginning a trial: is it still the one to begin? */
+static int32_t admit(void *arg)
+{
+    const spt_trial *t = arg;
+    spt_study *s = t->study;
+    int64_t counting, running;
+    SPT__TRY(spt__study_refresh(s));
+    spt__study_tally(s, &counting, &running);
+    if (s->wanted >= 0 && counting + running >= s->wanted) return SPT__ENOUGH;
+    for (int64_t i = s->n_marks; i-- > 0;)
+        if (s->marks[i].sequence == t->sequence &&
+            (s->marks[i].counts || s->marks[i].row->state == SPT_TRIAL_RUNNING))
+            return SPT__TAKEN;
+    return SPT_OK;
+}
+
+static int32_t store_start(spt_study *s, spt_trial *t, const labels *l, int64_t waiting)
+{
+    const spt__begin begin = {.config = t->config,
+                              .attrs = l->attrs,
+                              .n_attrs = l->n,
+                              .foreign = s->foreign,
+                              .admit = admit,
+                              .arg = t};
+    if (waiting < 0) return spt__store_trial_new(s->store, s->id, &begin, &t->id, &t->number);
+    t->id = waiting;
+    return spt__store_trial_claim(s->store, s->id, waiting, &begin);
 }
 
 /* Takes the configuration, also when it fails. */
 static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const spt__entry *entries,
                      int64_t n, const origin *from, spt_trial **out)
 {
+    const bool waiting = from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING;
+    labels l;
     spt_trial *t = spt__calloc(s->ctx, 1, sizeof *t);
     if (t == NULL) {
         spt_config_free(config);
@@ -121,8 +175,12 @@ static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const s
     t->value = NAN;
     t->began = spt__now();
     t->repeats = from->queued != NULL && spt__row_repeats(from->queued) >= 0;
+    t->number = waiting ? from->queued->number : -1;
+    labels_init(&l, s->ctx);
     int32_t status = remember_peers(s, t, entries, n);
-    if (status >= 0) status = store_start(s, t, entries, n, from);
+    if (status >= 0) status = make_labels(s, t, entries, n, from, &l);
+    if (status >= 0) status = store_start(s, t, &l, waiting ? from->queued->id : -1);
+    labels_free(&l);
     if (status < 0) {
         t->told = true; /* there is nothing to tell */
         spt_trial_free(t);
@@ -133,6 +191,8 @@ static int32_t start(spt_study *s, spt_config *config, int64_t sequence, const s
     *out = t;
     return SPT_OK;
 }
+
+/* ---- asking ---- */
 
 /* With K in flight a trial waits for the one K before it; the others are not this program's. */
 static int32_t check_turn(const spt_study *s, int64_t sequence)
@@ -157,42 +217,81 @@ static int32_t configure(spt_study *s, const origin *from, const spt__entry *ent
     return spt__study_propose(s, entries, n, sequence, NULL, NULL, config);
 }
 
-/* One try. *again: somebody else has taken what was enqueued, or it cannot be run. */
-static int32_t try_ask(spt_study *s, origin *from, bool *again, spt_trial **out)
+/* One try. *again: somebody else has taken what was enqueued, or the trial's place, or it cannot be
+ * run. */
+static int32_t try_ask(spt_study *s, const spt_config *given, bool *again, spt_trial **out)
 {
     spt__entry *entries = NULL;
     spt_config *config = NULL;
     int64_t n = 0, sequence = 0;
+    origin from = {.given = given};
     SPT__TRY(spt__study_refresh(s));
-    if (from->given == NULL) SPT__TRY(spt__queue_next(s, &from->queued));
-    const bool waiting = from->queued != NULL && from->queued->state == SPT_TRIAL_WAITING;
+    if (given == NULL) SPT__TRY(spt__queue_next(s, &from.queued));
+    const bool waiting = from.queued != NULL && from.queued->state == SPT_TRIAL_WAITING;
     SPT__TRY(spt__study_collect(s, &entries, &n, &sequence));
     int32_t status = check_turn(s, sequence);
     if (status == SPT_OK) {
-        status = configure(s, from, entries, n, sequence, &config);
+        status = configure(s, &from, entries, n, sequence, &config);
         if (status == SPT_STOP_EXHAUSTED && waiting) {
-            status = spt__queue_refuse(s, from->queued);
-            *again = status == SPT_OK;
+            status = spt__queue_refuse(s, from.queued);
+            *again = status == SPT_OK || status == SPT_EBUSY;
         } else if (status == SPT_OK) {
-            status = start(s, config, sequence, entries, n, from, out);
-            *again = status == SPT_EBUSY && waiting;
+            status = start(s, config, sequence, entries, n, &from, out);
+            *again = status == SPT__TAKEN || (status == SPT_EBUSY && waiting);
         }
     }
     spt__free(s->ctx, entries);
     return status;
 }
 
+enum {
+    SWEEP_SECONDS = 10,
+    RACES = 3 /* so often others may be faster before we keep them waiting */
+};
+
+typedef struct asking {
+    spt_study *study;
+    const spt_config *given;
+    spt_trial **out;
+    bool again;
+} asking;
+
+/* One that is not in the store after all. */
+static void discard(spt_trial **out)
+{
+    if (*out == NULL) return;
+    (*out)->told = true; /* there is nothing to tell */
+    spt_trial_free(*out);
+    *out = NULL;
+}
+
+/* A proposal that nobody can overtake, because nobody else begins a trial meanwhile. May be called
+ * again, after a lost connection. */
+static int32_t ask_alone(void *arg)
+{
+    asking *a = arg;
+    discard(a->out);
+    a->again = false;
+    return try_ask(a->study, a->given, &a->again, a->out);
+}
+
 /* `given` NULL: what was enqueued, or else what the sampler proposes. */
 static int32_t ask(spt_study *s, const spt_config *given, spt_trial **out)
 {
-    bool again;
+    asking a = {s, given, out, false};
     int32_t status;
-    do {
-        origin from = {.given = given};
-        again = false;
-        status = try_ask(s, &from, &again, out);
-    } while (again);
-    return status;
+    *out = NULL;
+    SPT__TRY(spt__study_sweep(s, SWEEP_SECONDS));
+    for (int races = 0;; races++) {
+        const spt__err before = s->ctx->err;
+        a.again = false;
+        status = races < RACES ? try_ask(s, given, &a.again, out)
+                               : spt__store_alone(s->store, s->id, ask_alone, &a);
+        if (!a.again) break;
+        s->ctx->err = before;
+    }
+    if (status != SPT_OK) discard(out);
+    return status == SPT__ENOUGH ? SPT_STOP_TRIALS : status;
 }
 
 int32_t spt__study_ask(spt_study *s, spt_trial **out)

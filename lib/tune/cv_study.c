@@ -169,6 +169,11 @@ int32_t spt_study_set_cv(spt_study *s, spt_cv *cv)
     if (cv->ctx != s->ctx)
         return spt__fail(&s->ctx->err, SPT_EINVAL,
                          "the cross-validation and the study are of two contexts");
+    if (spt__history_maximizes(s->history))
+        return spt__fail(&s->ctx->err, SPT_EMISMATCH,
+                         "study '%s' looks for the highest value; that of a cross-validation is an"
+                         " error, of which the lowest is wanted",
+                         s->name);
     SPT__TRY(spt_cv_check_space(cv, s->space));
     /* Settings first: a difference there explains those that follow. */
     SPT__TRY(pin_settings(s, cv));

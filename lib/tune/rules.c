@@ -33,6 +33,12 @@ static const spt__knob knobs[] = {
      "the run ends when a trial has this loss or a lower one"},
     {"patience_trials", SPT_OPTION_INTEGER, 0, 1e9, 0, NULL, NULL,
      "the run ends when so many trials in a row have not improved the best; 0: never"},
+    {"grace", SPT_OPTION_NUMBER, 1, 1e9, 600, NULL, NULL,
+     "seconds of silence after which a worker on another machine counts as gone"},
+    {"retries", SPT_OPTION_INTEGER, 0, 1e6, 0, NULL, NULL,
+     "so often a trial whose worker is gone is run again with the same configuration"},
+    {"linger", SPT_OPTION_CHOICE, 0, 0, 0, "yes|no", "yes",
+     "wait for the last trials that other workers run, which may die; no: the run ends"},
     {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
 
 int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out)
@@ -49,6 +55,9 @@ static void read_rules(const spt_options *o, spt__rules *r)
     r->duplicates = (spt__duplicates)spt__option_choice(o, knobs, "duplicates");
     r->stop_at = spt__option(o, knobs, "stop_at");
     r->patience = spt__option_int(o, knobs, "patience_trials");
+    r->grace = spt__option(o, knobs, "grace");
+    r->retries = spt__option_int(o, knobs, "retries");
+    r->linger = spt__option_choice(o, knobs, "linger") == 0;
     r->prune = (spt__prune_rule){.kind = (spt__prune_kind)spt__option_choice(o, knobs, "prune"),
                                  .lowest = spt__option_choice(o, knobs, "prune_steps") == 1,
                                  .startup = spt__option_int(o, knobs, "prune_startup"),
@@ -86,6 +95,13 @@ int32_t spt_study_set_options(spt_study *s, const spt_options *options)
         return spt__fail(&s->ctx->err, SPT_EINVAL,
                          "the options are not a study's; spt_study_options_new() makes them");
     if (s->running) return spt__fail(&s->ctx->err, SPT_EBUSY, "the study is running");
-    read_rules(options, &s->rules);
+    spt__rules rules;
+    read_rules(options, &rules);
+    if (rules.prune.kind != SPT__PRUNE_NONE && spt__history_maximizes(s->history))
+        return spt__fail(&s->ctx->err, SPT_EUNSUPPORTED,
+                         "study '%s' looks for the highest value; trials are given up only where"
+                         " the lowest is looked for",
+                         s->name);
+    s->rules = rules;
     return SPT_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "../base/threads.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ typedef struct run {
     int64_t tried;
     int32_t same; /* the status with which all trials of this run failed, 0 if not so */
     char reason[SPT__ERROR_CAPACITY];
+    bool told; /* that this worker waits for others */
 } run;
 
 int32_t spt__study_emit(spt_study *study, const spt_trial *trial, spt_event *event)
@@ -161,6 +163,17 @@ static int32_t tell_end(run *r, const spt_trial *trial, int32_t *stop)
     return SPT_OK;
 }
 
+/* Another worker has ended it, because nothing was heard of this one for too long. */
+static void lose(run *r, spt_trial *trial)
+{
+    spt__log(r->study->ctx, SPT_LOG_WARNING,
+             "trial %lld was ended by another worker, to which this one had been silent for too"
+             " long; what it found is lost",
+             (long long)trial->number);
+    trial->told = true;
+    trial->state = SPT_TRIAL_FAILED;
+}
+
 /* Settle the trial at a place among those in flight, and take it out. */
 static int32_t end_one(run *r, int32_t place, int32_t answer, double loss, int32_t *stop)
 {
@@ -168,6 +181,10 @@ static int32_t end_one(run *r, int32_t place, int32_t answer, double loss, int32
     r->n--;
     memmove(&r->flying[place], &r->flying[place + 1], (size_t)(r->n - place) * sizeof r->flying[0]);
     int32_t status = settle(r, trial, answer, loss, stop);
+    if (status == SPT_EBUSY && !trial->told) {
+        lose(r, trial);
+        status = SPT_OK;
+    }
     if (status >= 0) status = spt__study_refresh(r->study);
     if (status >= 0) status = tell_end(r, trial, stop);
     spt_trial_free(trial);
@@ -222,7 +239,10 @@ static int32_t look_at_best(const spt_study *s)
     if (best < 0) return SPT_OK;
     for (int64_t i = 0; i < n; i++)
         if (rows[i]->state == SPT_TRIAL_WAITING && spt__row_repeats(rows[i]) >= 0) return SPT_OK;
-    if (rows[best]->value <= s->rules.stop_at) return SPT_STOP_TARGET;
+    const bool reached = spt__history_maximizes(s->history)
+                             ? s->rules.stop_at > -DBL_MAX && rows[best]->value >= s->rules.stop_at
+                             : rows[best]->value <= s->rules.stop_at;
+    if (reached) return SPT_STOP_TARGET;
     if (s->rules.patience == 0) return SPT_OK;
     for (int64_t i = 0; i < n; i++)
         since += s->marks[i].counts && spt__row_repeats(rows[i]) < 0 &&
@@ -234,27 +254,70 @@ static int32_t look_at_best(const spt_study *s)
 static int32_t fill(run *r, int32_t *why)
 {
     spt_study *s = r->study;
+    int64_t counting, running;
+    SPT__TRY(spt__study_refresh(s));
     *why = look_at_best(s);
     while (r->n < r->most && *why == SPT_OK) {
+        spt__study_tally(s, &counting, &running);
         if (spt__stopping(s->ctx))
             *why = SPT_STOP_HOST;
-        else if (spt_history_finished(s->history) + r->n >= r->trials)
+        else if (counting + running >= r->trials)
             *why = SPT_STOP_TRIALS;
         else if (r->seconds > 0 && spt__now() - r->clock >= r->seconds)
             *why = SPT_STOP_TIME;
         else
             SPT__TRY(begin_one(r, why));
+        SPT__TRY(spt__study_refresh(s));
     }
     return SPT_OK;
 }
 
+enum { LINGER_SWEEP = 2 };
+
+/* Other workers run the last trials. Wait until there is something to do, as one of them may die,
+ * or nothing any more. *why: what ends the waiting early. */
+static int32_t linger(run *r, int32_t *why)
+{
+    spt_study *s = r->study;
+    int64_t counting, running;
+    double until = spt__now(), pause = 0.02;
+    *why = SPT_OK;
+    for (;;) {
+        while (*why == SPT_OK && spt__now() < until) {
+            spt__sleep(fmin(0.1, pause));
+            if (spt__stopping(s->ctx)) *why = SPT_STOP_HOST;
+            if (r->seconds > 0 && spt__now() - r->clock >= r->seconds) *why = SPT_STOP_TIME;
+        }
+        if (*why != SPT_OK) return SPT_OK;
+        SPT__TRY(spt__study_sweep(s, LINGER_SWEEP));
+        SPT__TRY(spt__study_refresh(s));
+        spt__study_tally(s, &counting, &running);
+        if (counting >= r->trials || running == 0 || counting + running < r->trials) return SPT_OK;
+        if (!r->told)
+            spt__log(s->ctx, SPT_LOG_INFO,
+                     "waiting for the last %lld trials of study '%s', which other workers run",
+                     (long long)running, s->name);
+        r->told = true;
+        pause = fmin(2, 1.5 * pause);
+        until = spt__now() + pause;
+    }
+}
+
 static int32_t loop(run *r)
 {
-    SPT__TRY(spt__study_refresh(r->study));
+    spt_study *s = r->study;
+    int64_t counting, running;
     for (;;) {
         int32_t why = SPT_OK, stop = SPT_OK;
         SPT__TRY(fill(r, &why));
-        if (r->n == 0 || why == SPT_STOP_TARGET || why == SPT_STOP_PLATEAU) return why;
+        if (why == SPT_STOP_TARGET || why == SPT_STOP_PLATEAU) return why;
+        if (r->n == 0) {
+            spt__study_tally(s, &counting, &running);
+            if (why != SPT_STOP_TRIALS || counting >= r->trials || !s->rules.linger) return why;
+            SPT__TRY(linger(r, &why));
+            if (why != SPT_OK) return why;
+            continue;
+        }
         SPT__TRY(finish_one(r, &stop));
         if (stop < 0) return fail_run(r, stop);
         if (stop > 0) return stop;
@@ -266,6 +329,7 @@ static int32_t run_study(run *r)
     spt_study *s = r->study;
     r->most = s->rules.in_flight > 1 ? (int32_t)s->rules.in_flight : 1;
     r->clock = spt__now();
+    s->wanted = r->trials;
     r->flying = spt__calloc(s->ctx, (size_t)r->most, sizeof *r->flying);
     if (r->flying == NULL) return spt__nomem(&s->ctx->err);
     int32_t status = SPT_OK;
@@ -274,6 +338,7 @@ static int32_t run_study(run *r)
     drop_all(r);
     spt__crew_free(r->crew);
     spt__free(s->ctx, r->flying);
+    s->wanted = -1;
     return status;
 }
 

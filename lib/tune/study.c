@@ -1,6 +1,7 @@
 /* Opening a study, what is on record with it, what its sampler sees. */
 #include "study.h"
 
+#include "../base/threads.h"
 #include "../space/space.h"
 
 #include <math.h>
@@ -79,14 +80,18 @@ int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user, spt_
 
 /* ---- opening ---- */
 
-/* The space on record must be the one given. */
+/* The space on record must be the one given. One that another program made has none: then what its
+ * trials hold must have a place in the one given, which goes on record. */
 static int32_t same_space(spt_study *s, const spt_space *given)
 {
     spt_space *then = NULL;
+    bool inferred = false;
     spt__buf why;
     spt__buf_init(&why, s->ctx);
-    int32_t status = spt__store_space(s->store, s->id, &then, NULL);
-    if (status >= 0 && !spt__space_same(given, then, &why))
+    int32_t status = spt__store_space(s->store, s->id, &then, &inferred);
+    if (status >= 0 && inferred)
+        status = spt__store_adopt_space(s->store, s->id, given);
+    else if (status >= 0 && !spt__space_same(given, then, &why))
         status = why.failed
                      ? spt__nomem(&s->ctx->err)
                      : spt__fail(&s->ctx->err, SPT_EMISMATCH,
@@ -98,17 +103,16 @@ static int32_t same_space(spt_study *s, const spt_space *given)
 
 static int32_t find_or_make(spt_study *s, const spt_space *space)
 {
-    bool made = false, inferred = false;
+    bool made = false;
     if (space == NULL) {
         SPT__TRY(spt__store_find_study(s->store, s->name, &s->id));
-        SPT__TRY(spt__store_space(s->store, s->id, &s->space, &inferred));
-        if (inferred)
-            return spt__fail(
-                &s->ctx->err, SPT_EUNSUPPORTED,
-                "study '%s' was made by another program; it can be read, but not gone on "
-                "with",
-                s->name);
-        return SPT_OK;
+        SPT__TRY(spt__store_space(s->store, s->id, &s->space, &s->foreign));
+        if (s->foreign && spt_space_count(s->space) == 0)
+            return spt__fail(&s->ctx->err, SPT_EINVAL,
+                             "study '%s' was made by another program and has no trial yet that"
+                             " tells its space; a space must be given",
+                             s->name);
+        return spt__space_freeze(s->space, &s->ctx->err);
     }
     SPT__TRY(spt__store_make_study(s->store, s->name, space, &s->id, &made));
     if (!made) SPT__TRY(same_space(s, space));
@@ -130,20 +134,27 @@ static int32_t tell_change(spt_study *s, const char *record, const char *words, 
     return same ? SPT_OK : spt__store_set_record(s->store, s->id, record, now);
 }
 
-static int32_t open_study(spt_study *s, const spt_space *space, const spt_options *sampler)
+int32_t spt__study_sweep(spt_study *s, double seconds)
 {
-    spt__stale sweep = {s->id, SPT__STALE_SECONDS, "abandoned", 0, 0};
-    SPT__TRY(find_or_make(s, space));
-    sweep.study = s->id;
-    SPT__TRY(spt__sampler_new(s->ctx, s->space, sampler, &s->sampler, &s->ctx->err));
+    spt__stale sweep = {s->id, s->rules.grace, "abandoned", s->rules.retries, 0};
+    const double now = spt__now();
+    if (s->swept > 0 && now - s->swept < seconds) return SPT_OK;
     SPT__TRY(spt__store_fail_stale(s->store, &sweep));
+    s->swept = now;
     if (sweep.failed > 0)
         spt__log(s->ctx, SPT_LOG_INFO,
                  "%lld trials of study '%s' were left unfinished by programs that are gone",
                  (long long)sweep.failed, s->name);
+    return SPT_OK;
+}
+
+static int32_t open_study(spt_study *s, const spt_space *space, const spt_options *sampler)
+{
+    SPT__TRY(find_or_make(s, space));
+    SPT__TRY(spt__sampler_new(s->ctx, s->space, sampler, &s->sampler, &s->ctx->err));
     SPT__TRY(tell_change(s, "library", "version", spt_version()));
     SPT__TRY(tell_change(s, "kernels", "the kernels", spt_ctx_kernels(s->ctx)));
-    return spt__history_open(s->store, s->id, s->space, false, &s->history);
+    return spt__history_open(s->store, s->id, s->space, s->foreign, &s->history);
 }
 
 int32_t spt_study_open(spt_store *store, const char *name, const spt_space *space,
@@ -157,6 +168,7 @@ int32_t spt_study_open(spt_store *store, const char *name, const spt_space *spac
     if (s == NULL) return spt__nomem(&ctx->err);
     s->ctx = spt__ctx_ref(ctx);
     s->refs = 1;
+    s->wanted = -1;
     spt__rules_init(&s->rules);
     s->store = spt__store_ref(store);
     s->name = spt__strdup(ctx, name != NULL ? name : "spectune");
@@ -242,6 +254,17 @@ int32_t spt__study_refresh(spt_study *s)
     return SPT_OK;
 }
 
+void spt__study_tally(const spt_study *s, int64_t *counting, int64_t *running)
+{
+    *counting = *running = 0;
+    for (int64_t i = 0; i < s->n_marks; i++) {
+        *counting += s->marks[i].counts;
+        /* What another program runs may never end: nothing tells whether it still does. */
+        *running += s->marks[i].row->state == SPT_TRIAL_RUNNING &&
+                    spt__row_attribute(s->marks[i].row, "sequence") != NULL;
+    }
+}
+
 int32_t spt_study_history(spt_study *s, spt_history **out)
 {
     spt_history *h = NULL;
@@ -249,7 +272,7 @@ int32_t spt_study_history(spt_study *s, spt_history **out)
     *out = NULL;
     SPT__REQUIRE(s != NULL);
     /* Read anew, and not a copy of ours: the records are in it. */
-    SPT__TRY(spt__history_open(s->store, s->id, s->space, false, &h));
+    SPT__TRY(spt__history_open(s->store, s->id, s->space, s->foreign, &h));
     *out = h;
     return SPT_OK;
 }
@@ -368,12 +391,13 @@ static spt__curve curve_of(const spt__row *row)
 }
 
 /* The best complete trial that is seen, NULL if there is none. */
-static const spt__row *best_seen(const spt__entry *entries, int64_t n)
+static const spt__row *best_seen(const spt_study *s, const spt__entry *entries, int64_t n)
 {
+    const double sign = spt__history_maximizes(s->history) ? -1 : 1;
     const spt__row *best = NULL;
     for (int64_t i = 0; i < n; i++)
         if (entries[i].finished && entries[i].row->state == SPT_TRIAL_COMPLETE &&
-            (best == NULL || entries[i].row->value < best->value))
+            (best == NULL || sign * entries[i].row->value < sign * best->value))
             best = entries[i].row;
     return best;
 }
@@ -407,13 +431,15 @@ int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, i
         status = spt__nomem(&s->ctx->err);
     } else {
         int64_t used = 0;
-        const spt__row *best = best_seen(entries, n);
+        const spt__row *best = best_seen(s, entries, n);
+        const bool maximizes = spt__history_maximizes(s->history);
         for (int64_t i = 0; i < n; i++) {
             const spt__row *row = entries[i].row;
             if (row->config == NULL) continue;
             memcpy(values + (size_t)used * p, row->config->value, p * sizeof *values);
             state[used] = entries[i].finished ? row->state : SPT_TRIAL_RUNNING;
             loss[used] = seen_loss(row, state[used], best);
+            if (maximizes && isfinite(loss[used])) loss[used] = -loss[used];
             steps[used] = row->n_steps;
             order[used++] = entries[i].sequence;
         }

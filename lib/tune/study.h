@@ -10,7 +10,10 @@
 #include "spectune/tune.h"
 
 enum {
-    SPT__STALE_SECONDS = 900 /* a worker on another machine that is silent so long is gone */
+    /* A trial begins only if what it is to be is still so: between the proposal and the trial's
+     * place in the store another worker may have begun one. Nobody outside sees these. */
+    SPT__TAKEN = -100001, /* another trial has its place in the sequence */
+    SPT__ENOUGH = -100002 /* with those that run there are as many as are wanted */
 };
 
 typedef struct spt__hook {
@@ -29,6 +32,9 @@ typedef struct spt__rules {
     double stop_at;   /* -DBL_MAX: never */
     int64_t patience; /* 0: for ever */
     bool wait;        /* false: as 0, though so many run at a time */
+    double grace;     /* seconds of silence after which a worker elsewhere is gone */
+    int64_t retries;  /* of a trial whose worker is gone */
+    bool linger;      /* wait for the last trials of other workers */
 } spt__rules;
 
 /* What is asked of every trial each time, looked up once. */
@@ -57,6 +63,9 @@ struct spt_study {
     spt__rules rules;
     spt_trial *live; /* handles that were not told yet */
     bool running;    /* also while a trial is asked for: a callback may be at work */
+    bool foreign;    /* made by another program: the space is what its trials tell */
+    int64_t wanted;  /* trials of the run at work, -1: no end */
+    double swept;    /* when trials of dead workers were looked for */
 };
 
 /* An attribute that waits for tell; both texts are owned. */
@@ -165,6 +174,10 @@ bool spt__trial_overdue(const spt_trial *trial);
 
 /* Bring the history, and the marks, up to date. */
 int32_t spt__study_refresh(spt_study *study);
+/* Trials that count, and those that workers of this library run. */
+void spt__study_tally(const spt_study *study, int64_t *counting, int64_t *running);
+/* End the trials of workers that are gone, unless that was done less than `seconds` ago. */
+int32_t spt__study_sweep(spt_study *study, double seconds);
 
 /* Fill in trial, configuration, best so far, and hand it to the host. What the host says, as
  * status; SPT_OK when nobody listens. The history must be up to date where `best` matters. */

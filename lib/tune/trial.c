@@ -46,6 +46,16 @@ int32_t spt_trial_report(spt_trial *trial, int64_t step, double value)
     return spt__trial_overdue(trial) ? SPT_STOP_TIME : SPT_OK;
 }
 
+int32_t spt_trial_heartbeat(spt_trial *trial)
+{
+    SPT__REQUIRE(trial != NULL);
+    if (trial->told)
+        return spt__fail(&trial->study->ctx->err, SPT_EBUSY, "trial %lld has ended already",
+                         (long long)trial->number);
+    SPT__TRY(spt__store_trial_alive(trial->study->store, trial->id));
+    return spt__trial_overdue(trial) ? SPT_STOP_TIME : SPT_OK;
+}
+
 int32_t spt_trial_should_prune(spt_trial *trial)
 {
     SPT__REQUIRE(trial != NULL);
@@ -67,8 +77,8 @@ bool spt__trial_overdue(const spt_trial *trial)
 /* ---- what is attached ---- */
 
 /* What is on record of a trial before it runs. */
-static const char *const own_keys[] = {"sequence", "saw",   "pending", "given",
-                                       "queue",    "fixed", "refused", SPT__REPEATS};
+static const char *const own_keys[] = {"sequence", "saw",     "pending",    "given", "queue",
+                                       "fixed",    "refused", SPT__REPEATS, "retry"};
 
 static int32_t check_key(spt_trial *t, const char *key)
 {
