@@ -1,7 +1,5 @@
-/* A whole study: out of the tables, and into them. */
+/* A whole study in memory, and out of the tables. */
 #include "image.h"
-
-#include "../base/threads.h"
 
 #include <string.h>
 
@@ -296,125 +294,7 @@ static int32_t read_study(spt_store *s, int64_t study, spt__image *image)
     return status;
 }
 
-/* ---- into the tables ---- */
-
-static const char *value_word(const spt__item *item, bool step)
-{
-    if (isinf(item->value)) return item->value > 0 ? "INF_POS" : "INF_NEG";
-    return step && isnan(item->value) ? "NAN" : "FINITE";
-}
-
-/* Nobody works on it here. */
-static int32_t write_abandoned(spt_store *s, int64_t id)
-{
-    char now[32];
-    spt__utc(now);
-    SPT__TRY(spt__db_run(s,
-                         "UPDATE trials SET state = 'FAIL', datetime_complete = ?"
-                         " WHERE trial_id = ?",
-                         "ti", now, id));
-    return spt__db_run(s,
-                       "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
-                       " VALUES (?, 'reason', '\"abandoned\"') ON CONFLICT (trial_id, key)"
-                       " DO UPDATE SET value_json = excluded.value_json",
-                       "i", id);
-}
-
-static int32_t write_item(spt_store *s, int64_t study, int64_t id, spt__image_list list,
-                          const spt__item *item)
-{
-    switch (list) {
-    case SPT__IMAGE_DIRECTIONS:
-        return spt__db_run(s,
-                           "INSERT INTO study_directions (direction, study_id, objective)"
-                           " VALUES (?, ?, ?)",
-                           "tii", item->text, study, item->number);
-    case SPT__IMAGE_USER:
-        if (id < 0)
-            return spt__db_run(s,
-                               "INSERT INTO study_user_attributes (study_id, key, value_json)"
-                               " VALUES (?, ?, ?)",
-                               "itt", study, item->key, item->text);
-        return spt__db_run(s,
-                           "INSERT INTO trial_user_attributes (trial_id, key, value_json)"
-                           " VALUES (?, ?, ?)",
-                           "itt", id, item->key, item->text);
-    case SPT__IMAGE_SYSTEM:
-        if (id < 0)
-            return spt__db_run(s,
-                               "INSERT INTO study_system_attributes (study_id, key, value_json)"
-                               " VALUES (?, ?, ?)",
-                               "itt", study, item->key, item->text);
-        return spt__db_run(s,
-                           "INSERT INTO trial_system_attributes (trial_id, key, value_json)"
-                           " VALUES (?, ?, ?)",
-                           "itt", id, item->key, item->text);
-    case SPT__IMAGE_PARAMETERS:
-        return spt__db_run(s,
-                           "INSERT INTO trial_params (trial_id, param_name, param_value,"
-                           " distribution_json) VALUES (?, ?, ?, ?)",
-                           "itdt", id, item->key, item->value, item->text);
-    case SPT__IMAGE_VALUES:
-        return spt__db_run(s,
-                           "INSERT INTO trial_values (trial_id, objective, value, value_type)"
-                           " VALUES (?, ?, ?, ?)",
-                           "iidt", id, item->number, isfinite(item->value) ? item->value : NAN,
-                           value_word(item, false));
-    case SPT__IMAGE_STEPS:
-        return spt__db_run(
-            s,
-            "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value,"
-            " intermediate_value_type) VALUES (?, ?, ?, ?)",
-            "iidt", id, item->number, isfinite(item->value) ? item->value : NAN,
-            value_word(item, true));
-    default:
-        return spt__db_run(s,
-                           "INSERT INTO spectune_blocks (study_id, trial_id, key, data)"
-                           " VALUES (?, ?, ?, ?)",
-                           "iitb", study, id, item->key, item->data, item->size);
-    }
-}
-
-static int32_t write_items(spt_store *s, const spt__image *image, int64_t study, int64_t id,
-                           int64_t trial)
-{
-    for (int list = 0; list < SPT__IMAGE_LISTS; list++) {
-        int64_t n;
-        const spt__item *items = spt__image_items(image, (spt__image_list)list, trial, &n);
-        for (int64_t i = 0; i < n; i++)
-            SPT__TRY(write_item(s, study, id, (spt__image_list)list, &items[i]));
-    }
-    return SPT_OK;
-}
-
-static int32_t write_study(spt_store *s, const spt__image *image)
-{
-    int64_t study, id;
-    int32_t status = spt__db_int(s, &study,
-                                 "INSERT INTO studies (study_name) VALUES (?)"
-                                 " ON CONFLICT DO NOTHING RETURNING study_id",
-                                 "t", image->name);
-    if (status == SPT_ENOTFOUND)
-        return spt__fail(&s->ctx->err, SPT_EBUSY,
-                         "%s: has a study '%s' already; another name is wanted", s->path,
-                         image->name);
-    if (status >= 0) status = write_items(s, image, study, -1, -1);
-    for (int64_t i = 0; i < image->n && status >= 0; i++) {
-        const spt__image_trial *t = &image->trials[i];
-        status =
-            spt__db_int(s, &id,
-                        "INSERT INTO trials (number, study_id, state, datetime_start,"
-                        " datetime_complete) VALUES (?, ?, ?, ?, ?) RETURNING trial_id",
-                        "iittt", t->number, study, spt__state_word(t->state), t->started, t->ended);
-        if (status >= 0) status = write_items(s, image, study, id, i);
-        if (status >= 0 && t->state == SPT_TRIAL_RUNNING) status = write_abandoned(s, id);
-    }
-    return status;
-}
-
 /* ---- transactions ---- */
-
-static const char blocks_table[] = "spectune_blocks";
 
 typedef struct {
     const char *name;
@@ -429,7 +309,7 @@ static int32_t read_body(spt_store *s, void *arg)
     spt__image_free(r->image); /* of a call before, whose connection was lost */
     SPT__TRY(spt__store_find_study(s, r->name, &study));
     SPT__TRY(read_study(s, study, r->image));
-    if (r->blocks) SPT__TRY(spt__db_int(s, &ours, s->driver->count_table, "t", blocks_table));
+    if (r->blocks) SPT__TRY(spt__db_int(s, &ours, s->driver->count_table, "t", SPT__BLOCKS_TABLE));
     return ours != 0 ? read_blocks(s, study, r->image) : SPT_OK;
 }
 
@@ -438,25 +318,4 @@ int32_t spt__image_read(spt_store *s, const char *study, bool blocks, spt__image
     reading r = {study, blocks, image};
     if (!s->tables) return spt__store_find_study(s, study, &(int64_t){0}); /* which says so */
     return spt__db_transact(s, false, read_body, &r);
-}
-
-static int32_t write_body(spt_store *s, void *arg)
-{
-    int64_t ours = 0;
-    /* Tables that Optuna made have no place for blocks. */
-    if (s->tables) SPT__TRY(spt__db_int(s, &ours, s->driver->count_table, "t", blocks_table));
-    if (ours == 0) SPT__TRY(spt__schema_make(s));
-    return write_study(s, arg);
-}
-
-int32_t spt__image_write(spt_store *s, spt__image *image)
-{
-    enum { NAME_LENGTH = 512 };
-    if (*image->name == '\0' || strlen(image->name) > NAME_LENGTH)
-        return spt__fail(&s->ctx->err, SPT_EINVAL, "a study's name has 1 to %d bytes, not %zu",
-                         (int)NAME_LENGTH, strlen(image->name));
-    if (s->mode != SPT_STORE_READONLY && s->db == NULL) SPT__TRY(s->driver->open(s, true));
-    const int32_t status = spt__db_transact(s, true, write_body, image);
-    if (status >= 0) s->tables = true;
-    return status;
 }
