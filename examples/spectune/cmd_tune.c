@@ -29,6 +29,12 @@ const arg_option tune_options[] = {
      "trials at a time; each sees those up to K before it"},
     {"no-wait", NULL, ARG_FLAG, 0, 0, NULL,
      "with --in-flight: none waits for an older one; not repeatable"},
+    {"retries", "N", ARG_INT, 0, 1e6, "0",
+     "so often a trial whose worker has died is run again as it was"},
+    {"grace", "S", ARG_NUMBER, 1, 1e9, "600",
+     "seconds of silence after which a worker on another machine has died"},
+    {"no-linger", NULL, ARG_FLAG, 0, 0, NULL,
+     "do not wait for the last trials, which other workers run"},
     {"duplicates", "allow|avoid|never", ARG_TEXT, 0, 0, "allow",
      "configurations that a trial has had already"},
     {"enqueue", "FILE|NAME=VALUE,...", ARG_TEXT, 0, 0, NULL,
@@ -39,7 +45,7 @@ const arg_option tune_options[] = {
     KERNELS_OPTION,
     MEMORY_OPTION,
     {"study", "FILE", ARG_TEXT, 0, 0, NULL,
-     "study file: made, or gone on with; else it is not kept"},
+     "study file or database (postgresql://...): made, or gone on with; else it is not kept"},
     {"name", "NAME", ARG_TEXT, 0, 0, "spectune", "study in the file"},
     {"model", "FILE", ARG_TEXT, 0, 0, NULL, "write the best trial as a model"},
     {"ensemble", NULL, ARG_FLAG, 0, 0, NULL,
@@ -380,9 +386,8 @@ int command_tune(tool *t)
     int32_t why = SPT_OK;
     int code = confirm_option(t, &s);
     if (code < 0) code = prepare(t, &s);
-    if (!arg_flag(t, "quiet") && spt_ctx_set_log(t->ctx, SPT_LOG_WARNING, on_log, NULL, NULL) < 0 &&
-        code < 0)
-        code = fail_library(t);
+    const int32_t level = arg_flag(t, "quiet") ? SPT_LOG_WARNING : SPT_LOG_INFO;
+    if (spt_ctx_set_log(t->ctx, level, on_log, NULL, NULL) < 0 && code < 0) code = fail_library(t);
     if (code < 0) code = open_study(t, &s);
     if (code < 0) code = search(t, &s, &why);
     const bool stopped = code < 0 && (why == SPT_STOP_HOST || stop_asked());

@@ -10,7 +10,8 @@ static const struct {
     const char *option, *knob;
 } rules[] = {{"prune", "prune"},           {"in-flight", "in_flight"},
              {"duplicates", "duplicates"}, {"trial-time", "trial_seconds"},
-             {"stop-at", "stop_at"},       {"patience-trials", "patience_trials"}};
+             {"stop-at", "stop_at"},       {"patience-trials", "patience_trials"},
+             {"retries", "retries"},       {"grace", "grace"}};
 
 int study_rules(tool *t, spt_options *options)
 {
@@ -20,6 +21,8 @@ int study_rules(tool *t, spt_options *options)
             return misuse(t, "--%s: %s", rules[i].option, spt_ctx_last_error(t->ctx));
     }
     if (arg_flag(t, "no-wait") && spt_options_set_text(options, "wait", "no") < 0)
+        return fail_library(t);
+    if (arg_flag(t, "no-linger") && spt_options_set_text(options, "linger", "no") < 0)
         return fail_library(t);
     if (arg_flag(t, "no-wait") && arg_int(t, "in-flight", 0) < 2)
         return misuse(t, "--no-wait says how trials in flight go on; --in-flight is missing");

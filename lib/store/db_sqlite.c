@@ -2,6 +2,8 @@
 #include "db.h"
 #include "tables.h"
 
+#include "../base/threads.h"
+
 #include <errno.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -17,6 +19,7 @@ typedef struct file {
     sqlite3 *handle;
     statement statements[STATEMENTS];
     int32_t n_statements;
+    double waiting_since; /* for the lock */
 } file;
 
 /* ---- failures ---- */
@@ -79,6 +82,18 @@ static void close_file(spt_store *s)
     s->db = NULL;
 }
 
+/* Another program has the lock. SQLite's own patience sleeps for up to a tenth of a second at a
+ * time, and who came first comes last; with many workers most of the time would go by so. */
+static int wait_for_lock(void *arg, int count)
+{
+    file *f = arg;
+    const double now = spt__now();
+    if (count == 0) f->waiting_since = now;
+    if (now - f->waiting_since > SPT__DB_PATIENCE) return 0;
+    spt__sleep(count < 10 ? 0.001 : 0.004);
+    return 1;
+}
+
 /* A store that is only read is opened for writing all the same where that is possible: after a
  * crash the last transaction must be rolled back before anything can be read. */
 static int open_handle(const spt_store *s, file *f, bool create)
@@ -103,7 +118,7 @@ static int32_t open_file(spt_store *s, bool create)
     int code = open_handle(s, f, create);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(f->handle, 1);
-        sqlite3_busy_timeout(f->handle, SPT__DB_PATIENCE * 1000);
+        sqlite3_busy_handler(f->handle, wait_for_lock, f);
         /* A rollback journal and full synchronisation are SQLite's defaults, but a build of it may
          * have others. Write-ahead logging is not for files that machines share. */
         code = sqlite3_exec(f->handle, "PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;", NULL,
