@@ -70,6 +70,25 @@ static void put_blocks(spt__buf *b, const spt__image *image, int64_t trial)
     spt__buf_puts(b, "}");
 }
 
+/* A category by its own value, for readers: it is the distribution's choice number `value`. */
+static void put_choice(spt__buf *b, const spt__item *item)
+{
+    json_t *all = json_loads(item->text, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *choices = json_object_get(json_object_get(all, "attributes"), "choices");
+    const json_t *choice = item->value >= 0 ? json_array_get(choices, (size_t)item->value) : NULL;
+    char *text = choice != NULL ? spt__json_choice(b->ctx, choice) : NULL;
+    if (choice != NULL && text == NULL) b->failed = true;
+    if (text != NULL) {
+        spt__buf_puts(b, ", \"choice\": ");
+        if (json_is_string(choice))
+            spt__buf_json(b, text);
+        else
+            spt__buf_puts(b, text);
+    }
+    spt__free(b->ctx, text);
+    json_decref(all);
+}
+
 static void put_parameters(spt__buf *b, const spt__image *image, int64_t trial)
 {
     int64_t n;
@@ -79,6 +98,7 @@ static void put_parameters(spt__buf *b, const spt__image *image, int64_t trial)
         put_key(b, items[i].key, i == 0);
         spt__buf_puts(b, "{\"value\": ");
         spt__json_number(b, items[i].value);
+        put_choice(b, &items[i]);
         spt__buf_puts(b, ", \"distribution\": ");
         put_json(b, items[i].text);
         spt__buf_puts(b, "}");

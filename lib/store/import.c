@@ -338,6 +338,13 @@ static int32_t read_parameter_value(reader *r, const char *value)
     return read_number(r, value, &r->value);
 }
 
+static int32_t pass_over(reader *r, const char *value)
+{
+    (void)r;
+    (void)value;
+    return SPT_OK;
+}
+
 static int32_t read_distribution(reader *r, const char *value)
 {
     json_t *all = json_loadb(value, (size_t)(skip_value(value) - value), JSON_ALLOW_NUL, NULL);
@@ -353,13 +360,14 @@ static int32_t read_distribution(reader *r, const char *value)
 static int32_t read_parameters(reader *r, const char *object)
 {
     static const member members[] = {{"value", '\0', true, read_parameter_value},
+                                     {"choice", '\0', false, pass_over}, /* the value says it */
                                      {"distribution", '{', true, read_distribution}};
     const char *at = object + 1, *key, *value;
     while (next(&at, &key, &value)) {
         char *name = NULL, *json = NULL;
         if (*value != '{')
             return fail_at(r, value, "a parameter is {\"value\": ..., \"distribution\": ...}");
-        SPT__TRY(read_members(r, value, members, 2));
+        SPT__TRY(read_members(r, value, members, 3));
         int32_t status = read_text(r, key, &name);
         if (status >= 0) status = read_json(r, r->distribution, &json);
         if (status >= 0) {

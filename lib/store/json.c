@@ -86,6 +86,12 @@ static int32_t contradiction(spt_ctx *ctx, const spt__foreign *f)
 char *spt__json_choice(spt_ctx *ctx, const json_t *choice)
 {
     if (json_is_string(choice)) return spt__strdup(ctx, json_string_value(choice));
+    if (json_is_real(choice)) { /* the shortest text; an older Jansson writes all 17 digits */
+        char text[SPT__DOUBLE_CAPACITY + 2];
+        int n = spt__format_double(json_real_value(choice), text);
+        if (strpbrk(text, ".en") == NULL) spt__format(text + n, 3, ".0");
+        return spt__strdup(ctx, text);
+    }
     char *dumped = json_dumps(choice, JSON_ENCODE_ANY | JSON_COMPACT);
     char *text = dumped != NULL ? spt__strdup(ctx, dumped) : NULL;
     free(dumped);

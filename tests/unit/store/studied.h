@@ -32,7 +32,7 @@ static inline int32_t odd_rows(spt_store *store, void *arg)
     return spt__db_run(store,
                        "INSERT INTO trial_params (trial_id, param_name, param_value,"
                        " distribution_json) VALUES (?, 'of \"theirs\"', ?, ?)",
-                       "idt", *id, 2.0,
+                       "idt", *id, 1.0,
                        "{\"name\":\"CategoricalDistribution\",\"attributes\":{\"choices\":[\"a\","
                        "0.1,null]}}");
 }
