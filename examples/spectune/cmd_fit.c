@@ -87,12 +87,11 @@ static int from_study(tool *t, session *s)
 static int from_file(tool *t, session *s)
 {
     const char *name = arg_text(t, "space") != NULL ? arg_text(t, "space") : "small";
-    const bool file = strpbrk(name, "./") != NULL;
-    if ((file ? spt_space_read_xml(t->ctx, name, &s->space)
-              : spt_space_preset(t->ctx, name, &s->space)) < 0 ||
-        spt_config_read_xml(t->ctx, s->space, arg_text(t, "config"), &s->config) < 0)
-        return fail_library(t);
-    return -1;
+    const int code = inputs_space(t, name, &s->space);
+    if (code >= 0) return code;
+    return spt_config_read_xml(t->ctx, s->space, arg_text(t, "config"), &s->config) < 0
+               ? fail_library(t)
+               : -1;
 }
 
 static int configuration(tool *t, session *s)

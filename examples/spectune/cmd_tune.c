@@ -87,12 +87,7 @@ static void close_session(session *s)
 static int read_space(tool *t, spt_space **space)
 {
     const char *name = arg_text(t, "space");
-    if (name == NULL) name = "small";
-    const bool file = strpbrk(name, "./") != NULL;
-    if ((file ? spt_space_read_xml(t->ctx, name, space) : spt_space_preset(t->ctx, name, space)) <
-        0)
-        return fail_library(t);
-    return -1;
+    return inputs_space(t, name != NULL ? name : "small", space);
 }
 
 static int sampler_options(tool *t, session *s)

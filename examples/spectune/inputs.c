@@ -40,6 +40,14 @@ int inputs_read(tool *t, const char *file, bool keep, spt_dataset **out)
     return code;
 }
 
+int inputs_space(tool *t, const char *name, spt_space **out)
+{
+    const bool file = strpbrk(name, "./") != NULL;
+    const int32_t status =
+        file ? spt_space_read_xml(t->ctx, name, out) : spt_space_preset(t->ctx, name, out);
+    return status < 0 ? fail_library(t) : -1;
+}
+
 int inputs_machine(tool *t)
 {
     static const char suffixes[] = "kmgt";

@@ -166,6 +166,8 @@ void print_field(void *file, const char *text);
 /* Read FILE, and join the second table. keep: spectra that cannot be read become rows that cannot
  * be predicted. */
 int inputs_read(tool *t, const char *file, bool keep, spt_dataset **out);
+/* A search space: a preset, or what has a dot or a slash in its name and is an XML file. */
+int inputs_space(tool *t, const char *name, spt_space **out);
 /* --threads, --memory and --kernels. */
 int inputs_machine(tool *t);
 /* The recipe of the options. */
@@ -189,8 +191,13 @@ int command_importance(tool *t);
 int command_fit(tool *t);
 int command_predict(tool *t);
 int command_evaluate(tool *t);
+int command_export(tool *t);
+int command_import(tool *t);
+int command_copy(tool *t);
+int command_stamp(tool *t);
 extern const arg_option data_options[], space_options[], tune_options[], trials_options[],
-    best_options[], importance_options[], fit_options[], predict_options[], evaluate_options[];
+    best_options[], importance_options[], fit_options[], predict_options[], evaluate_options[],
+    export_options[], import_options[], copy_options[], stamp_options[];
 
 /* How a study works, by the options of spectune tune (cmd_tune_study.c). */
 int study_rules(tool *t, spt_options *options);

@@ -125,6 +125,84 @@ SPT_API int64_t spt_history_confirmed(const spt_history *history);
 SPT_API int32_t spt_store_block(spt_store *store, const char *study, int64_t trial, const char *key,
                                 void *buffer, int64_t capacity, int64_t *needed);
 
+/* ---- studies in files, and from store to store -------------------------------------------------
+ */
+
+typedef enum {
+    SPT_EXPORT_CSV = 1,  /**< a table, one row per trial, for data frames */
+    SPT_EXPORT_JSON = 2, /**< the whole study; spt_store_import_json() gives it back exactly */
+    SPT_EXPORT_MAX_ENUM_ = 0x7fffffff
+} spt_export_format;
+
+/** Receives a text piece by piece. @return SPT_OK to go on; anything else ends it (SPT_ECALLBACK)
+ */
+typedef int32_t (*spt_text_fn)(const char *text, int64_t size, void *user);
+
+/** Write a study into a file, which appears complete or not at all. What is written is the study at
+ * one moment, whoever works on it; the text is put together in memory. Both formats are described
+ * in doc/store.md.
+ *
+ * CSV has the columns number, state, value, datetime_start, datetime_complete, seconds, then
+ * params_NAME, intermediate_values_STEP, user_attrs_NAME: the names, and in `state` the words, of
+ * Optuna's trials_dataframe(). What a trial has not is empty.
+ *
+ * @param study   name; NULL: the only study in the store
+ * @param format  spt_export_format
+ * @param path    replaced if it is there
+ * @return SPT_OK, SPT_ENOTFOUND (nearest name offered), SPT_EIO, SPT_EFORMAT, SPT_ESTORE,
+ *         SPT_EINVAL, SPT_ENOMEM @threads ctx @since 0.1 */
+SPT_API int32_t spt_store_export(spt_store *store, const char *study, int32_t format,
+                                 const char *path);
+/** The same, handed to `fn`. The store is not locked meanwhile. @since 0.1 */
+SPT_API int32_t spt_store_export_text(spt_store *store, const char *study, int32_t format,
+                                      spt_text_fn fn, void *user);
+
+/** Read a study that spt_store_export() wrote as JSON into a store that has none of that name:
+ * everything or, after any error, nothing. Trials that were running become failed ones with the
+ * reason "abandoned", as nobody works on them here.
+ *
+ * @param path   of the file
+ * @param study  name that it gets; NULL: the one in the file
+ * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line and column are told), SPT_EVERSION (of a newer
+ *         library), SPT_EBUSY (the store has a study of that name), SPT_ESTORE, SPT_ENOMEM
+ * @threads ctx @since 0.1 */
+SPT_API int32_t spt_store_import_json(spt_store *store, const char *path, const char *study);
+/** Make a study of a table, one row per trial: columns as in spt_store_export(), all optional but
+ * those of parameters that always exist. Where there is no state, a trial with a value is complete
+ * and one without failed; without numbers, trials are numbered as they come. Columns seconds,
+ * duration, system_attrs_... and such without a name are passed over. Commas, semicolons and tabs
+ * are understood, with semicolons and tabs decimal commas too.
+ *
+ * @param space  what the parameters are; every trial must be one of its configurations (waiting,
+ *               running and failed ones may lack parameters)
+ * @param study  name that it gets; NULL: "spectune", as the tool calls studies
+ * @return as spt_store_import_json(); SPT_EFORMAT names line and column and says what is wanted
+ * @threads ctx @since 0.1 */
+SPT_API int32_t spt_store_import_csv(spt_store *store, const char *path, const spt_space *space,
+                                     const char *study);
+/** Copy a study into another store, also one that Optuna made: everything verbatim, distributions,
+ * attributes of the system and times included; not the heartbeats. Running trials become failed
+ * ones with the reason "abandoned": their worker goes on in the store that it knows. Both stores
+ * may be one.
+ *
+ * @param from   read; may be open as SPT_STORE_READONLY
+ * @param study  name; NULL: the only study in `from`
+ * @param to     gets everything or, after any error, nothing
+ * @param name   of the copy; NULL: the same
+ * @return SPT_OK, SPT_ENOTFOUND, SPT_EBUSY (`to` has a study of that name), SPT_ESTORE, SPT_ENOMEM
+ * @threads ctx: both stores, if they have two, belong to the calling thread @since 0.1 */
+SPT_API int32_t spt_store_copy(spt_store *from, const char *study, spt_store *to, const char *name);
+
+/** Say for which Optuna a store is. A store is made for any: the first Optuna that opens it stamps
+ * it with the revision of its own, and from then on those of the other generation refuse it. This
+ * library reads all of them.
+ *
+ * @param optuna  a version, "3.0" to "5.x": 3.0 and 3.1 want one revision, 3.2 and later another;
+ *                "any": no revision, as made
+ * @return SPT_OK, SPT_EINVAL (a version that is not known), SPT_ESTORE, SPT_ENOMEM
+ * @threads ctx @since 0.1 */
+SPT_API int32_t spt_store_stamp(spt_store *store, const char *optuna);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,7 +3,7 @@
 #define SPT_LIB_DATA_TABLE_H
 
 #include "bands.h"
-#include "csv.h"
+#include "../base/csv.h"
 #include "dataset.h"
 
 /* What the options ask for. The texts belong to the options. */

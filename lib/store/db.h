@@ -114,6 +114,7 @@ typedef struct spt__driver {
     /* ---- where the two read SQL differently ---- */
     const char *tables; /* script that makes the tables that are missing */
     const char *count_tables, *count_known_tables;
+    const char *count_table; /* of this name: 0 or 1 */
     const char *stale; /* running trials with id, owner, silent longer than; by study, behind id */
 } spt__driver;
 
@@ -143,12 +144,20 @@ int32_t spt__schema_check(spt_store *s);
 /* Make the tables that are missing. In a transaction that writes. */
 int32_t spt__schema_make(spt_store *s);
 
+/* ---- stamp.c ---- */
+
+/* SPT_EVERSION if an Optuna whose tables we do not know has stamped it. In a transaction. */
+int32_t spt__stamp_check(spt_store *s);
+
 /* ---- json.c ---- */
 
 /* The text of a JSON string, or the JSON itself. NULL when memory ran out. */
 char *spt__json_plain(spt_ctx *ctx, const char *json);
 /* A parameter as Optuna describes it. */
 void spt__json_distribution(spt__buf *b, const spt__parameter *p);
+/* A choice as text: Optuna's may be numbers, null and the like. NULL when memory ran out. */
+struct json_t;
+char *spt__json_choice(spt_ctx *ctx, const struct json_t *choice);
 
 /* One parameter of a study that somebody else made. */
 typedef struct spt__foreign {

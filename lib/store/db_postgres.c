@@ -404,6 +404,8 @@ static const spt__driver postgres = {
     /* The database may hold other tables, too. */
     .count_tables = KNOWN_TABLES,
     .count_known_tables = KNOWN_TABLES,
+    .count_table = "SELECT count(*) FROM information_schema.tables"
+                   " WHERE table_schema = current_schema() AND table_name = ?",
     .stale = "SELECT t.trial_id, a.value_json, h.heartbeat IS NOT NULL AND"
              " EXTRACT(EPOCH FROM (CURRENT_TIMESTAMP::timestamp - h.heartbeat)) > ? FROM trials t"
              " LEFT JOIN trial_system_attributes a"

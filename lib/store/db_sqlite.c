@@ -265,6 +265,7 @@ const spt__driver spt__sqlite = {
     .tables = SPT__TABLES("INTEGER NOT NULL PRIMARY KEY", "FLOAT", "DATETIME", "BLOB", "VARCHAR(8)",
                           "VARCHAR(8)", "VARCHAR(7)", "VARCHAR(7)"),
     .count_tables = "SELECT count(*) FROM sqlite_master WHERE type = 'table'",
+    .count_table = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
     .count_known_tables =
         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN"
         " ('studies', 'version_info', 'trials', 'trial_params', 'trial_values',"

@@ -83,10 +83,15 @@ static int32_t contradiction(spt_ctx *ctx, const spt__foreign *f)
                      f->name);
 }
 
-/* A choice as text: Optuna's may be numbers, null and the like. */
-static char *choice_text(spt_ctx *ctx, const json_t *choice)
+char *spt__json_choice(spt_ctx *ctx, const json_t *choice)
 {
     if (json_is_string(choice)) return spt__strdup(ctx, json_string_value(choice));
+    if (json_is_real(choice)) { /* the shortest text; an older Jansson writes all 17 digits */
+        char text[SPT__DOUBLE_CAPACITY + 2];
+        int n = spt__format_double(json_real_value(choice), text);
+        if (strpbrk(text, ".en") == NULL) spt__format(text + n, 3, ".0");
+        return spt__strdup(ctx, text);
+    }
     char *dumped = json_dumps(choice, JSON_ENCODE_ANY | JSON_COMPACT);
     char *text = dumped != NULL ? spt__strdup(ctx, dumped) : NULL;
     free(dumped);
@@ -107,7 +112,7 @@ static int32_t widen_choices(spt_ctx *ctx, spt__foreign *f, const json_t *choice
     f->texts = true;
     for (size_t i = 0; i < n; i++) {
         f->texts = f->texts && json_is_string(json_array_get(choices, i));
-        f->choices[f->n_choices] = choice_text(ctx, json_array_get(choices, i));
+        f->choices[f->n_choices] = spt__json_choice(ctx, json_array_get(choices, i));
         if (f->choices[f->n_choices++] == NULL) return spt__nomem(&ctx->err);
     }
     return SPT_OK;

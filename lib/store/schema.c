@@ -21,10 +21,13 @@ int32_t spt__schema_make(spt_store *s)
 
 int32_t spt__schema_check(spt_store *s)
 {
-    int64_t all = 0, known = 0, version = 0;
+    int64_t all = 0, known = 0, version = 0, optuna = 0;
     SPT__TRY(spt__db_int(s, &all, s->driver->count_tables, ""));
     s->tables = all != 0;
     if (all == 0) return SPT_OK;
+    /* First, as those of an old Optuna lack tables. */
+    SPT__TRY(spt__db_int(s, &optuna, s->driver->count_table, "t", "version_info"));
+    if (optuna != 0) SPT__TRY(spt__stamp_check(s));
     SPT__TRY(spt__db_int(s, &known, s->driver->count_known_tables, ""));
     if (known != KNOWN_TABLES)
         return spt__fail(&s->ctx->err, SPT_EFORMAT,

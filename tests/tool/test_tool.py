@@ -11,75 +11,11 @@ import pathlib
 import random
 import re
 import resource
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-TOOL = os.path.abspath(sys.argv[1])
-SOURCE = pathlib.Path(sys.argv[2]).resolve()
-TECATOR = str(SOURCE / "examples/data/tecator.csv")
-# A name with a blank and an umlaut: file names are UTF-8 whatever the locale says.
-WORK = pathlib.Path(tempfile.mkdtemp(prefix="spectune söil "))
-passed, failed = 0, 0
-
-
-def run(*args, **kw):
-    kw.setdefault("timeout", 120)
-    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, encoding="utf-8", cwd=WORK, **kw)
-
-
-def check(what, good, detail=""):
-    global passed, failed
-    if good:
-        passed += 1
-        print("ok  ", what)
-    else:
-        failed += 1
-        print("FAIL", what, detail)
-
-
-def done(what, *args, out=None, code=0):
-    p = run(*args)
-    check(what, p.returncode == code and (out is None or re.search(out, p.stdout)),
-          f"\n     exit {p.returncode}\n     out {p.stdout[-500:]!r}\n     err {p.stderr[-500:]!r}")
-    return p
-
-
-def listing():
-    return sorted((str(p.relative_to(WORK)), p.stat().st_size) for p in WORK.rglob("*"))
-
-
-def mistake(what, words, *args, **kw):
-    """`words`: a pattern of the one line."""
-    before = listing()
-    p = run(*args, **kw)
-    lines = p.stderr.splitlines()
-    problems = []
-    if p.returncode not in (1, 2):
-        problems.append(f"exit {p.returncode}")
-    if not lines or not lines[-1].startswith("spectune: ") or not re.search(words, lines[-1]):
-        problems.append(f"last line lacks {words!r}")
-    if len(lines) != 1:
-        problems.append(f"{len(lines)} lines")
-    if listing() != before:
-        problems.append("something is left behind or changed")
-    if p.stdout:
-        problems.append("output on standard output")
-    check(what, not problems, f"{problems}\n     err {p.stderr[-600:]!r}")
-    return p
-
-
-def write(name, text):
-    path = WORK / name
-    if isinstance(text, bytes):
-        path.write_bytes(text)
-    else:
-        path.write_text(text, encoding="utf-8")
-    return name
-
+from trying import SOURCE, TECATOR, TOOL, WORK, check, done, end, mistake, run, write
 
 QUICK = ["--folds", "2", "--set", "epochs=3", "--space", "tiny.xml", "--quiet"]
 TINY = """<?xml version="1.0"?>
@@ -113,12 +49,12 @@ def help_and_manual():
     sections = re.split(r"^\.S[SH] ", man, flags=re.M)
     p = done("--help", "--help", out="Commands:")
     commands = re.findall(r"^  (\w+) ", p.stdout, flags=re.M)
-    check("nine commands", len(commands) == 9, str(commands))
+    check("thirteen commands", len(commands) == 13, str(commands))
     done("--version", "--version", out=r"spectune \d+\.\d+\.\d+")
     for c in commands:
         p = done(f"{c} --help", c, "--help", out="usage: spectune " + c)
         options = set(re.findall(r"^  --([a-z-]+)", p.stdout, flags=re.M))
-        page = next((s for s in sections if s.startswith(c)), "")
+        page = next((s for s in sections if s.startswith(c + " ")), "")
         shared = "".join(s for s in sections if s.startswith("Options"))
         missing = [o for o in options if f"--{o}" not in page and f"--{o}" not in shared]
         check(f"{c}: the manual has every option", bool(page) and not missing, str(missing))
@@ -490,9 +426,4 @@ try:
            "--set", "prune_level=0.3", "--enqueue", "fc_1_units=7", "--enqueue", "conv_blocks=1")
     seeds_and_threads()
 finally:
-    if os.environ.get("SPT_KEEP"):
-        print("kept:", WORK)
-    else:
-        shutil.rmtree(WORK, ignore_errors=True)
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed != 0)
+    end()

@@ -1,48 +1,5 @@
 /* The questions that every kind of store must answer alike. */
-#include "stores.h"
-
-#include "store/db.h"
-
-enum { MEMORY, A_FILE, SERVER, KINDS };
-
-/* Where the script that runs the tests has started a server. */
-static const char *server_url(void)
-{
-    return getenv("SPT_TEST_POSTGRES");
-}
-
-static int kinds(void)
-{
-    return server_url() != NULL ? KINDS : SERVER;
-}
-
-/* Begin with an empty database. */
-static int32_t wipe(spt_store *store, void *arg)
-{
-    (void)arg;
-    return spt__db_script(store, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-}
-
-static spt_store *open_kind(spt_ctx *ctx, int kind)
-{
-    spt_store *store = NULL;
-    const char *url = kind == SERVER   ? server_url()
-                      : kind == MEMORY ? "memory:"
-                                       : file_name("conf");
-    if (kind == A_FILE) remove(url);
-    OK(ctx, spt_store_open(ctx, url, SPT_STORE_CREATE, &store));
-    if (kind != SERVER) return store;
-    OK(ctx, spt__db_transact(store, true, wipe, NULL));
-    spt_store_free(store);
-    OK(ctx, spt_store_open(ctx, url, SPT_STORE_CREATE, &store));
-    return store;
-}
-
-static void close_kind(spt_store *store, int kind)
-{
-    spt_store_free(store);
-    if (kind == A_FILE) ck_assert_int_eq(remove(file_name("conf")), 0);
-}
+#include "kinds.h"
 
 START_TEST(studies_by_name)
 {

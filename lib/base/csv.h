@@ -1,9 +1,9 @@
 /* CSV text to cells: quotes, line ends, delimiters, encodings. Knows nothing of spectra. */
-#ifndef SPT_LIB_DATA_CSV_H
-#define SPT_LIB_DATA_CSV_H
+#ifndef SPT_LIB_BASE_CSV_H
+#define SPT_LIB_BASE_CSV_H
 
-#include "../base/ctx.h"
-#include "../base/text.h"
+#include "ctx.h"
+#include "text.h"
 
 /* One cell, inside its quotes and without the blanks around it; not NUL-terminated. */
 typedef struct spt__cell {
