@@ -182,8 +182,15 @@ int32_t spt_config_equal(const spt_config *a, const spt_config *b)
     return same;
 }
 
-int32_t spt__config_from_values(spt_ctx *ctx, const spt_space *space, const double *values,
-                                spt_config **out, spt__err *e)
+/* Also between the points of a grid. */
+static bool lies_within(const spt__parameter *p, double x)
+{
+    return p->n_choices == 0 && x >= p->low && x <= p->high &&
+           (p->type != SPT_PARAMETER_INT || x == floor(x));
+}
+
+static int32_t from_values(spt_ctx *ctx, const spt_space *space, const double *values, bool between,
+                           spt_config **out, spt__err *e)
 {
     *out = NULL;
     spt_config *config;
@@ -198,7 +205,7 @@ int32_t spt__config_from_values(spt_ctx *ctx, const spt_space *space, const doub
                 spt__fail(e, SPT_EINVAL, "parameter '%s' has no value; it exists%s%.200s", p->name,
                           p->when.n ? " because " : " always", p->when.n ? p->when.text : "");
         else if (exists)
-            status = spt__parameter_accept(p, &x, e);
+            status = between && lies_within(p, x) ? SPT_OK : spt__parameter_accept(p, &x, e);
         else if (!isnan(x))
             status = no_such(p, SPT_EINVAL, e);
         config->value[i] = x;
@@ -208,6 +215,18 @@ int32_t spt__config_from_values(spt_ctx *ctx, const spt_space *space, const doub
     else
         spt_config_free(config);
     return status;
+}
+
+int32_t spt__config_from_values(spt_ctx *ctx, const spt_space *space, const double *values,
+                                spt_config **out, spt__err *e)
+{
+    return from_values(ctx, space, values, false, out, e);
+}
+
+int32_t spt__config_from_others(spt_ctx *ctx, const spt_space *space, const double *values,
+                                spt_config **out, spt__err *e)
+{
+    return from_values(ctx, space, values, true, out, e);
 }
 
 uint64_t spt__config_hash(const spt_config *config)

@@ -154,6 +154,10 @@ void spt__config_settle(spt_config *config);
  * checked, the text names the parameter. Forbidden combinations are not checked. */
 int32_t spt__config_from_values(spt_ctx *ctx, const spt_space *space, const double *values,
                                 spt_config **out, spt__err *e);
+/* The same for what another program has tried, which may know no grid: a number between two points
+ * of it stays what it is. */
+int32_t spt__config_from_others(spt_ctx *ctx, const spt_space *space, const double *values,
+                                spt_config **out, spt__err *e);
 /* The same values have the same hash, on every machine. */
 uint64_t spt__config_hash(const spt_config *config);
 /* The same values; both configurations of one space. */

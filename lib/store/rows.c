@@ -179,7 +179,9 @@ static int32_t make_config(spt_store *s, const spt_space *space, bool inferred,
     if (inferred) {
         status = loose_config(s, space, values, &config);
     } else {
-        status = spt__config_from_values(s->ctx, space, values, &config, &ignored);
+        status = spt__row_text(row, "sequence") != NULL
+                     ? spt__config_from_values(s->ctx, space, values, &config, &ignored)
+                     : spt__config_from_others(s->ctx, space, values, &config, &ignored);
         if (status == SPT_ENOMEM)
             status = spt__nomem(&s->ctx->err);
         else if (status < 0)
@@ -339,9 +341,9 @@ int32_t spt__rows_read(spt_store *s, int64_t study, const spt_space *space, bool
     *batch = (spt__batch){NULL, 0};
     int32_t status = read_trials(s, study, after, upto, limit, batch);
     if (status >= 0 && batch->n > 0) {
-        status = read_configs(s, space, inferred, batch);
-        if (status >= 0) status = read_steps(s, batch);
+        status = read_steps(s, batch);
         if (status >= 0) status = read_attributes(s, batch);
+        if (status >= 0) status = read_configs(s, space, inferred, batch);
         for (int64_t i = 0; i < batch->n && status >= 0; i++)
             status = translate_waiting(s, space, batch->boxes[i]);
     }

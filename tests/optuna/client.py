@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What an Optuna of its own interpreter makes of a study; test_exchange.py runs it.
 
-usage: client.py report|work|enqueue STORAGE STUDY
-  report   prints what Optuna sees, as JSON
+usage: client.py report|report_all|work|enqueue STORAGE STUDY
+  report   prints what Optuna sees, as JSON; report_all: importances, too, which take it long
   work     10 more trials with Optuna's own sampler, the first of them enqueued
   enqueue  one trial for somebody else to run, and one that is left waiting by its own API"""
 import json
@@ -24,14 +24,15 @@ def suggest(trial, name, d):
     return trial.suggest_float(name, d.low, d.high, step=d.step, log=d.log)
 
 
-def report(study):
+def report(study, importances=False):
     frame = study.trials_dataframe()
     trials = [{"number": t.number, "state": t.state.name, "value": t.value, "params": t.params, "user_attrs": t.user_attrs,
                "steps": sorted(t.intermediate_values.items()), "seconds": t.duration.total_seconds() if t.duration else None,
                "scores": t.system_attrs.get("terminator:cv_scores")} for t in study.trials]
+    more = {"importances": dict(optuna.importance.get_param_importances(study))} if importances else {}
     print(json.dumps({
-        "version": optuna.__version__, "direction": study.direction.name, "user_attrs": study.user_attrs, "best": study.best_trial.number,
-        "best_params": study.best_params, "importances": dict(optuna.importance.get_param_importances(study)), "trials": trials,
+        **more, "version": optuna.__version__, "direction": study.direction.name, "user_attrs": study.user_attrs, "best": study.best_trial.number,
+        "best_params": study.best_params, "trials": trials,
         "columns": list(frame.columns), "frame_values": [None if v != v else v for v in frame["value"]], "frame_numbers": list(map(int, frame["number"]))}))
 
 
@@ -56,4 +57,4 @@ def enqueue(study):
 
 
 storage = sys.argv[2] if "://" in sys.argv[2] else "sqlite:///" + sys.argv[2]
-{"report": report, "work": work, "enqueue": enqueue}[sys.argv[1]](optuna.load_study(study_name=sys.argv[3], storage=storage))
+{"report": report, "report_all": lambda study: report(study, True), "work": work, "enqueue": enqueue}[sys.argv[1]](optuna.load_study(study_name=sys.argv[3], storage=storage))
