@@ -56,6 +56,15 @@ class Server:
         if done.returncode != 0:
             raise RuntimeError(f"{program}: {done.stderr.strip()}")
 
+    def database(self, name):
+        """The url of a database of that name, made if there is none."""
+        url = f"postgresql://tester@127.0.0.1:{self.port}/"
+        found = subprocess.run([f"{self.bin}/psql", url + "postgres", "-Atc", f"SELECT 1 FROM pg_database WHERE datname = '{name}'"],
+                               env=self.environment, capture_output=True, text=True, check=True)
+        if not found.stdout.strip():
+            self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tester", name)
+        return url + name
+
     def ready(self):
         return subprocess.run([f"{self.bin}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], env=self.environment).returncode == 0
 
