@@ -34,7 +34,7 @@ typedef struct {
     spt__csv csv;
     column *columns;
     int64_t n_columns;
-    bool numbered, disordered;
+    bool disordered; /* rows are not in order of their numbers */
     spt__image image;
     spt__buf cell; /* text of the cell at hand */
     /* of the trial at hand */
@@ -111,7 +111,6 @@ static int32_t understand(reader *r, int64_t k)
     for (int i = 0; i < N_FIXED; i++)
         if (strcmp(c->name, fixed[i].name) == 0) {
             c->kind = fixed[i].kind;
-            r->numbered = r->numbered || c->kind == COLUMN_NUMBER;
             return SPT_OK;
         }
     if (prefixed(c->name, of_parameter, &rest)) {

@@ -9,16 +9,8 @@ import resource
 import signal
 import subprocess
 
-from trying import TECATOR, TOOL, WORK, check, done, end, listing, mistake, run, write
+from trying import TECATOR, TINY, TOOL, WORK, check, done, end, listing, mistake, run, write
 
-TINY = """<?xml version="1.0"?>
-<space name="tiny" format="1">
-  <int name="conv_blocks" low="0" high="1" default="0"/>
-  <int name="fc_blocks" low="1" high="1" default="1"/>
-  <int name="fc_1_units" low="2" high="8" default="4"/>
-  <categorical name="fc_1_activation" default="relu"><choice>relu</choice><choice>elu</choice></categorical>
-</space>
-"""
 TUNE = ["tune", TECATOR, "--target", "fat", "--unit", "absorbance", "--folds", "2", "--set", "epochs=2", "--space", "tiny.xml", "--quiet"]
 
 

@@ -15,17 +15,9 @@ import signal
 import subprocess
 import time
 
-from trying import SOURCE, TECATOR, TOOL, WORK, check, done, end, mistake, run, write
+from trying import SOURCE, TECATOR, TINY, TOOL, WORK, check, done, end, mistake, run, write
 
 QUICK = ["--folds", "2", "--set", "epochs=3", "--space", "tiny.xml", "--quiet"]
-TINY = """<?xml version="1.0"?>
-<space name="tiny" format="1">
-  <int name="conv_blocks" low="0" high="1" default="0"/>
-  <int name="fc_blocks" low="1" high="1" default="1"/>
-  <int name="fc_1_units" low="2" high="8" default="4"/>
-  <categorical name="fc_1_activation" default="relu"><choice>relu</choice><choice>elu</choice></categorical>
-</space>
-"""
 
 
 def tune(file, *args, target="fat", unit="absorbance"):

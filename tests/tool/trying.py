@@ -14,6 +14,14 @@ SOURCE = pathlib.Path(sys.argv[2]).resolve()
 TECATOR = str(SOURCE / "examples/data/tecator.csv")
 # A name with a blank and an umlaut: file names are UTF-8 whatever the locale says.
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="spectune söil "))
+TINY = """<?xml version="1.0"?>
+<space name="tiny" format="1">
+  <int name="conv_blocks" low="0" high="1" default="0"/>
+  <int name="fc_blocks" low="1" high="1" default="1"/>
+  <int name="fc_1_units" low="2" high="8" default="4"/>
+  <categorical name="fc_1_activation" default="relu"><choice>relu</choice><choice>elu</choice></categorical>
+</space>
+"""
 passed, failed = 0, 0
 
 
