@@ -66,6 +66,23 @@ typedef struct spt__kept {
     double *table; /* means, sigmas, then per point a kernel for each row; NaN: not yet needed */
 } spt__kept;
 
+enum {
+    SPT__LANES = 16,   /* points that are looked at together */
+    SPT__SIEVED = 1024 /* so many trials are worth a first look */
+};
+
+/* See sieve.c; `bin` NULL: there is none. */
+typedef struct spt__sieve {
+    uint8_t *bin;   /* p columns of the side's capacity: the record's, or SPT__WIDE where the
+                     * bandwidth is not the least one */
+    double *peaks;  /* p columns of SPT__BINS: the highest peak of such kernels in a bin */
+    int16_t *table; /* of one parameter: per bin, the loss at each point */
+    int16_t *loss;  /* per row of the block, at each point */
+    int16_t *least; /* per group of rows */
+    double top[SPT__LANES]; /* what the losses are measured from */
+    int32_t block;          /* whose trials these are, -1: none were looked at */
+} spt__sieve;
+
 typedef struct spt__side {
     const spt__record *record;
     const spt__tpe_rule *rule;
@@ -107,6 +124,8 @@ typedef struct spt__side {
     double *work;      /* 4 (capacity + 1) */
     int32_t *active;   /* capacity */
     spt__kept *kept;   /* p; good side only */
+    spt__sieve sieve;
+    int32_t lane; /* which of the points that it saw is looked at */
 } spt__side;
 
 int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_rule *rule,
@@ -129,8 +148,13 @@ typedef struct spt__side_rows {
 int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_rows *rows,
                       spt__err *e);
 
-/* Start with a point that is known already, rather than being drawn: the bad side needs that. */
-void spt__side_begin(spt__side *s, const spt__point *at);
+/* Log of what the exponential of a kernel of parameter d is multiplied with. */
+double spt__peak(const spt__side *s, int32_t d, double mean, double sigma);
+
+/* Points that are known already, rather than being drawn: the bad side needs that. First all of
+ * them together, up to SPT__LANES, then each by itself. */
+void spt__side_sieve(spt__side *s, const spt__point *points, int32_t n);
+void spt__side_begin(spt__side *s, const spt__point *at, int32_t lane);
 /* Log of the factor of block b at a point; the blocks of its context have been asked for before, at
  * the same point. Members that do not exist there (structure "common") are left out. */
 double spt__side_log(spt__side *s, int32_t b, const spt__point *at);

@@ -1,6 +1,6 @@
 /* The bad side of the densities: many kernels, few of which are near. Those that cannot matter are
  * left out; what can is measured by a near kernel. */
-#include "look.h"
+#include "sieve.h"
 
 #include <string.h>
 
@@ -30,7 +30,8 @@ static double gain(const spt__side *s, int32_t d, const look *k)
     return fmax(0, top - s->reference[d]);
 }
 
-void spt__side_begin(spt__side *s, const spt__point *at)
+/* Measure all kernels by the prior. */
+static void refer_to_prior(spt__side *s, const spt__point *at)
 {
     double rest = 0;
     for (int32_t b = s->blocks->n; b-- > 0;) {
@@ -46,6 +47,12 @@ void spt__side_begin(spt__side *s, const spt__point *at)
         }
     }
     s->handicap = 0;
+}
+
+void spt__side_begin(spt__side *s, const spt__point *at, int32_t lane)
+{
+    s->lane = lane;
+    refer_to_prior(s, at);
 }
 
 static double row_log(const look *k, int32_t row)
@@ -67,7 +74,7 @@ static void refer_to(spt__side *s, const spt__point *at, int32_t row)
                 if (isnan(at->value[d])) continue;
                 const look k = look_there(s, d, &s->of[b], at);
                 if (isnan(k.mean[row])) {
-                    spt__side_begin(s, at);
+                    refer_to_prior(s, at);
                     return;
                 }
                 if (pass == 0) {
@@ -81,7 +88,7 @@ static void refer_to(spt__side *s, const spt__point *at, int32_t row)
                 }
             }
             if (pass == 0 && b == 0 && !(sum > prior)) {
-                spt__side_begin(s, at);
+                refer_to_prior(s, at);
                 return;
             }
         }
@@ -290,6 +297,26 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
     }
 }
 
+/* All kernels of a block without a context that have passed the sieve; none of its parameters was
+ * looked at yet. */
+static void begin_sieved(spt__side *s, int32_t b, const spt__point *at, double *slack, walk *w)
+{
+    const spt__block *block = &s->blocks->items[b];
+    const int32_t nearest = spt__sieve_nearest(s, at, s->lane);
+    double reference = 0;
+    if (nearest >= 0) refer_to(s, at, nearest);
+    *slack = s->rest[b];
+    for (int32_t m = 0; m < block->n; m++) {
+        const int32_t d = block->members[m];
+        if (isnan(at->value[d])) continue;
+        *slack += s->gain[d];
+        reference += s->reference[d];
+    }
+    const double bar = reference - s->rest[b] - s->of[b].odds - s->handicap - NEGLIGIBLE;
+    w->n = spt__sieve_pass(s, s->lane, bar, w->row, w->weight);
+    memset(w->log, 0, (size_t)w->n * sizeof *w->log);
+}
+
 /* What the blocks below need to know. */
 static void keep_context(spt__side *s, int32_t b, const walk *w, double prior_above)
 {
@@ -321,6 +348,8 @@ double spt__near_log(spt__side *s, int32_t b, const spt__point *at)
             if (!isnan(at->value[block->members[m]])) slack += s->gain[block->members[m]];
         begin_below(s, b, &w);
         below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
+    } else if (s->sieve.block == b) {
+        begin_sieved(s, b, at, &slack, &w);
     } else {
         begin_whole(s, b, at, &next, &slack, &w);
     }

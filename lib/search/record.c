@@ -20,6 +20,7 @@ void spt__record_free(spt__record *r)
     spt__free(r->ctx, r->raw);
     spt__free(r->ctx, r->position);
     spt__free(r->ctx, r->place);
+    spt__free(r->ctx, r->bin);
     spt__free(r->ctx, r->order);
     spt__free(r->ctx, r->present);
 }
@@ -37,6 +38,7 @@ static int32_t reserve(spt__record *r, int64_t n, spt__err *e)
     spt__free(r->ctx, r->raw);
     spt__free(r->ctx, r->position);
     spt__free(r->ctx, r->place);
+    spt__free(r->ctx, r->bin);
     spt__free(r->ctx, r->order);
     r->n = r->capacity = 0;
     memset(r->present, 0, (size_t)r->p * sizeof *r->present);
@@ -44,8 +46,10 @@ static int32_t reserve(spt__record *r, int64_t n, spt__err *e)
     r->raw = spt__alloc(r->ctx, cells, sizeof *r->raw);
     r->position = spt__alloc(r->ctx, cells, sizeof *r->position);
     r->place = spt__alloc(r->ctx, cells, sizeof *r->place);
+    r->bin = spt__alloc(r->ctx, cells, sizeof *r->bin);
     r->order = spt__alloc(r->ctx, cells, sizeof *r->order);
-    if (!r->branch || !r->raw || !r->position || !r->place || !r->order) return spt__nomem(e);
+    if (!r->branch || !r->raw || !r->position || !r->place || !r->bin || !r->order)
+        return spt__nomem(e);
     r->capacity = capacity;
     return SPT_OK;
 }
@@ -60,6 +64,15 @@ static int64_t common(const spt__record *r, const spt__view *view)
     while (k < most && memcmp(r->raw + k * r->p, view->values + k * r->p, width) == 0)
         k++;
     return k;
+}
+
+static uint8_t bin_of(const spt__domain *d, double position)
+{
+    if (isnan(position)) return SPT__NO_BIN;
+    if (d->kind == SPT__DOMAIN_CATEGORY)
+        return position < SPT__BINS ? (uint8_t)position : (uint8_t)SPT__WIDE;
+    const double bin = floor((position - d->lo) / (d->hi - d->lo) * SPT__BINS);
+    return (uint8_t)fmax(0, fmin(SPT__BINS - 1, bin));
 }
 
 typedef struct entry {
@@ -120,9 +133,11 @@ int32_t spt__record_follow(spt__record *r, const spt__view *view, spt__err *e)
         const bool is_short = domain->kind == SPT__DOMAIN_GRID && domain->points <= SPT__SHORT_GRID;
         double *position = r->position + d * r->capacity;
         int16_t *place = r->place + d * r->capacity;
+        uint8_t *bin = r->bin + d * r->capacity;
         for (int64_t i = r->kept; i < r->n; i++) {
             const double v = r->raw[i * r->p + d];
             position[i] = isnan(v) ? NAN : spt__domain_scaled(domain, v);
+            bin[i] = bin_of(domain, position[i]);
             place[i] =
                 is_short && !isnan(v) ? (int16_t)spt__space_grid_index(domain->parameter, v) : -1;
         }

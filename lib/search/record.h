@@ -9,7 +9,12 @@
 
 struct spt__view;
 
-enum { SPT__SHORT_GRID = 256 };
+enum {
+    SPT__SHORT_GRID = 256,
+    SPT__BINS = 254, /* of equal width, for a first look at a number */
+    SPT__WIDE = 254, /* a category beyond these */
+    SPT__NO_BIN = 255
+};
 
 typedef struct spt__record {
     spt_ctx *ctx;
@@ -22,6 +27,7 @@ typedef struct spt__record {
     double
         *position;  /* p columns of capacity: on the scale, or the category; NaN: does not exist */
     int16_t *place; /* p columns of capacity: on a short grid, else -1 */
+    uint8_t *bin;   /* p columns of capacity: of the position, or the category */
     int32_t *order; /* p columns of capacity: rows that have the parameter, by position, then row */
     int64_t *present; /* p: how many rows of `order` count */
 } spt__record;

@@ -1,5 +1,5 @@
 /* Fitting one of the two densities: bandwidths, weights, and what goes with a kernel. */
-#include "density.h"
+#include "sieve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
 {
     const size_t p = (size_t)record->p;
     spt_ctx *ctx = record->ctx;
-    *s = (spt__side){.record = record, .rule = rule, .good = good};
+    *s = (spt__side){.record = record, .rule = rule, .good = good, .sieve.block = -1};
     s->width = good ? rule->good_width : rule->bad_width;
     s->crossover = good ? rule->crossover : 0;
     s->weights = good ? rule->good_weights : rule->bad_weights;
@@ -75,6 +75,7 @@ static void free_columns(spt__side *s)
     spt__free(ctx, s->code);
     spt__free(ctx, s->alive);
     spt__free(ctx, s->slot);
+    spt__sieve_free(s);
     s->alive = s->slot = NULL;
     s->code = NULL;
     s->n_code = 0;
@@ -143,10 +144,12 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     s->alive = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->alive);
     s->slot = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->slot);
     if (!s->sigma || !s->peak || !s->context || !s->work || !s->active || !s->code || !s->alive ||
-        !s->slot) {
+        !s->slot || spt__sieve_reserve(s, r->capacity, e) < 0) {
         free_columns(s);
         return spt__nomem(e);
     }
+    for (int32_t d = 0; d < r->p; d++)
+        s->least[d] = 0; /* so that all that hangs on it is worked out */
     for (size_t i = 0; i < rows * p; i++)
         s->sigma[i] = NAN;
     s->capacity = r->capacity;
@@ -196,9 +199,9 @@ static double width(const widths *w, double below, double mean, double above)
     return fmin(fmax(w->factor * wide, w->least), w->range);
 }
 
-/* Log of what a kernel's exponential is multiplied with. */
-static double peak_of(const spt__side *s, const spt__domain *d, double mean, double sigma)
+double spt__peak(const spt__side *s, int32_t parameter, double mean, double sigma)
 {
+    const spt__domain *d = &s->record->domains[parameter];
     const bool mass = d->kind == SPT__DOMAIN_GRID && !(s->rule->log_density && d->parameter->log);
     double peak = mass ? 0 : -log(sigma) - LOG_SQRT_2PI;
     if (!s->rule->shared)
@@ -212,9 +215,12 @@ static void set_width(spt__side *s, int32_t d, const widths *w, int32_t row, dou
     const int64_t at = d * s->capacity + row;
     const double mean = s->record->position[d * s->record->capacity + row];
     const double sigma = width(w, below, mean, above);
+    if (s->sieve.bin)
+        s->sieve.bin[at] =
+            sigma == w->least ? s->record->bin[d * s->record->capacity + row] : (uint8_t)SPT__WIDE;
     if (s->sigma[at] == sigma) return;
     s->sigma[at] = sigma;
-    s->peak[at] = peak_of(s, w->domain, mean, sigma);
+    s->peak[at] = spt__peak(s, d, mean, sigma);
 }
 
 /* All rows of the side anew. */
@@ -316,6 +322,7 @@ static void set_least(spt__side *s, int32_t d, const widths *w)
     s->least[d] = w->least;
     s->flat[d] = -log(w->least) - LOG_SQRT_2PI;
     s->most_inside[d] = s->rule->shared ? 0 : -log(spt__normal_mass(0, w->range / w->least));
+    spt__sieve_peaks(s, d);
 }
 
 /* How many rows of the side have parameter d. */
