@@ -55,7 +55,8 @@ typedef struct spt__block_rows {
     double *weight;  /* n; then the prior's */
     double total;    /* of all weights */
     double log_norm; /* shared kernels: log of the mixture's mass within the bounds */
-    double odds;     /* log of the largest weight over the prior's */
+    double most;     /* the largest weight */
+    double odds;     /* log of it over the prior's, at least 0 */
 } spt__block_rows;
 
 /* Kernels at the points of a short grid, kept from candidate to candidate and from ask to ask as
@@ -73,12 +74,12 @@ enum {
 
 /* See sieve.c; `bin` NULL: there is none. */
 typedef struct spt__sieve {
-    uint8_t *bin;   /* p columns of the side's capacity: the record's, or SPT__WIDE where the
-                     * bandwidth is not the least one */
-    double *peaks;  /* p columns of SPT__BINS: the highest peak of such kernels in a bin */
-    int16_t *table; /* of one parameter: per bin, the loss at each point */
-    int16_t *loss;  /* per row of the block, at each point */
-    int16_t *least; /* per group of rows */
+    uint8_t *bin;    /* p columns of the side's capacity: the record's, or SPT__WIDE where the
+                      * bandwidth is not the least one */
+    double *peaks;   /* p columns of SPT__BINS: the highest peak of such kernels in a bin */
+    uint64_t *table; /* per parameter and bin: the loss at each point */
+    uint64_t *loss;  /* per row of the block, at each point */
+    int16_t *least;  /* per group of rows */
     double top[SPT__LANES]; /* what the losses are measured from */
     int32_t block;          /* whose trials these are, -1: none were looked at */
 } spt__sieve;

@@ -62,7 +62,7 @@ static double row_log(const look *k, int32_t row)
 
 /* Measure the others by a trial that has all of the point's parameters, rather than by the prior,
  * if it is nearer: then little else can matter. Called before anything was left out. */
-static void refer_to(spt__side *s, const spt__point *at, int32_t row)
+static bool refer_to(spt__side *s, const spt__point *at, int32_t row)
 {
     double sum = 0, prior = 0, rest = 0;
     for (int32_t pass = 0; pass < 2; pass++)
@@ -75,7 +75,7 @@ static void refer_to(spt__side *s, const spt__point *at, int32_t row)
                 const look k = look_there(s, d, &s->of[b], at);
                 if (isnan(k.mean[row])) {
                     refer_to_prior(s, at);
-                    return;
+                    return false;
                 }
                 if (pass == 0) {
                     s->gain[d] = row_log(&k, row); /* for the second pass */
@@ -89,11 +89,12 @@ static void refer_to(spt__side *s, const spt__point *at, int32_t row)
             }
             if (pass == 0 && b == 0 && !(sum > prior)) {
                 refer_to_prior(s, at);
-                return;
+                return false;
             }
         }
     /* Weights by age go down to one in n. */
     s->handicap = log((double)s->record->n + 1);
+    return true;
 }
 
 /* The active kernels of a walk over the parameters of a block. */
@@ -278,7 +279,7 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
     int32_t seen[AT_ONCE];
     sum_columns(s, b, at, next, sum, seen);
     const int32_t nearest = highest(of, sum);
-    if (nearest >= 0) refer_to(s, at, nearest);
+    if (nearest >= 0) (void)refer_to(s, at, nearest);
     *slack = s->rest[b];
     for (int32_t m = 0; m < block->n; m++)
         if (!isnan(at->value[block->members[m]])) *slack += s->gain[block->members[m]];
@@ -297,6 +298,34 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
     }
 }
 
+/* The place of a row that the block has. */
+static int64_t place_in(const spt__side *s, int32_t b, int32_t row)
+{
+    const spt__block_rows *of = &s->of[b];
+    int64_t from = 0, to = of->n - 1;
+    if (s->blocks->items[b].n_context > 0) return s->slot[b * (s->capacity + 1) + row];
+    while (from < to) {
+        const int64_t middle = from + (to - from) / 2;
+        if (of->rows[middle] < row)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* How much less a row that has all of the point's parameters may weigh than another. */
+static double handicap(const spt__side *s, const spt__point *at, int32_t row)
+{
+    double ratio = 1;
+    for (int32_t b = 0; b < s->blocks->n; b++) {
+        const spt__block_rows *of = &s->of[b];
+        if (isnan(at->value[s->blocks->items[b].members[0]])) continue;
+        ratio = fmax(ratio, of->most / of->weight[place_in(s, b, row)]);
+    }
+    return log(ratio);
+}
+
 /* All kernels of a block without a context that have passed the sieve; none of its parameters was
  * looked at yet. */
 static void begin_sieved(spt__side *s, int32_t b, const spt__point *at, double *slack, walk *w)
@@ -304,7 +333,7 @@ static void begin_sieved(spt__side *s, int32_t b, const spt__point *at, double *
     const spt__block *block = &s->blocks->items[b];
     const int32_t nearest = spt__sieve_nearest(s, at, s->lane);
     double reference = 0;
-    if (nearest >= 0) refer_to(s, at, nearest);
+    if (nearest >= 0 && refer_to(s, at, nearest)) s->handicap = handicap(s, at, nearest);
     *slack = s->rest[b];
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];

@@ -427,6 +427,7 @@ static void set_weights(spt__side *s, int32_t b, const spt__side_rows *rows, int
     if (s->rule->counts && first->kind == SPT__DOMAIN_CATEGORY) prior *= (double)first->points;
     of->weight[of->n] = prior;
     of->total = sum * factor + prior;
+    of->most = most;
     of->odds = fmax(0, log(most > 0 ? most / prior : 1));
 }
 

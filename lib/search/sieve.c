@@ -8,8 +8,9 @@
 
 enum {
     SCALE = 8,  /* units of loss per 1 of a logarithm */
-    ROWS = 256, /* at a time: their sums stay near the processor */
-    TABLE = 256 * SPT__LANES,
+    ROWS = 512, /* at a time: their sums, and the table of a parameter, stay near the processor */
+    WORDS = SPT__LANES / 4, /* a word holds the losses at four points */
+    TABLE = 256 * WORDS,
     MOST_LOSS = INT16_MAX
 };
 
@@ -40,8 +41,8 @@ int32_t spt__sieve_reserve(spt__side *s, int64_t capacity, spt__err *e)
     spt__sieve *v = &s->sieve;
     v->bin = spt__alloc(ctx, rows * p, sizeof *v->bin);
     v->peaks = spt__alloc(ctx, p * SPT__BINS, sizeof *v->peaks);
-    v->table = spt__alloc(ctx, TABLE, sizeof *v->table);
-    v->loss = spt__alloc(ctx, rows * SPT__LANES, sizeof *v->loss);
+    v->table = spt__alloc(ctx, p * TABLE, sizeof *v->table);
+    v->loss = spt__alloc(ctx, rows * WORDS, sizeof *v->loss);
     v->least = spt__alloc(ctx, (rows / ROWS + 1) * SPT__LANES, sizeof *v->least);
     return v->bin && v->peaks && v->table && v->loss && v->least ? SPT_OK : spt__nomem(e);
 }
@@ -79,12 +80,13 @@ typedef struct lanes {
 } lanes;
 
 static void fill_numbers(const spt__side *s, int32_t d, const lanes *at, double top, float most,
-                         int16_t *table)
+                         uint64_t *table)
 {
     const spt__domain *domain = &s->record->domains[d];
     const double *peaks = s->sieve.peaks + d * SPT__BINS;
     const float sharp = (float)((domain->hi - domain->lo) / s->least[d]);
-    for (int i = 0; i < SPT__BINS; i++, table += SPT__LANES) {
+    for (int i = 0; i < SPT__BINS; i++, table += WORDS) {
+        int16_t losses[SPT__LANES];
         const float lo = (float)((double)i / SPT__BINS - EDGE);
         const float hi = (float)((double)(i + 1) / SPT__BINS + EDGE);
         const float off = (float)fmax(0, top - peaks[i]);
@@ -92,16 +94,29 @@ static void fill_numbers(const spt__side *s, int32_t d, const lanes *at, double 
             const float below = lo - at->to[l], above = at->from[l] - hi;
             const float gap = below > above ? below : above, z = (gap > 0 ? gap : 0) * sharp;
             const float loss = (off + 0.5F * z * z) * at->unit[l];
-            table[l] = (int16_t)(loss < most ? loss : most);
+            losses[l] = (int16_t)(loss < most ? loss : most);
         }
+        memcpy(table, losses, sizeof losses);
     }
+}
+
+static int16_t get_loss(const uint64_t *words, int32_t lane)
+{
+    int16_t loss;
+    memcpy(&loss, (const unsigned char *)words + (size_t)lane * sizeof loss, sizeof loss);
+    return loss;
+}
+
+static void put_loss(uint64_t *words, int32_t lane, int16_t loss)
+{
+    memcpy((unsigned char *)words + (size_t)lane * sizeof loss, &loss, sizeof loss);
 }
 
 /* The losses of all bins of one parameter at all points; by a wide kernel nothing is lost. */
 static void fill_table(spt__side *s, int32_t d, const spt__block_rows *of, const spt__point *points,
                        int32_t n, float most)
 {
-    int16_t *table = s->sieve.table;
+    uint64_t *table = s->sieve.table + d * (int64_t)TABLE;
     lanes at = {{0}, {0}, {0}};
     double top = 0;
     memset(table, 0, TABLE * sizeof *table);
@@ -112,11 +127,9 @@ static void fill_table(spt__side *s, int32_t d, const spt__block_rows *of, const
         top = highest(s, d, &k);
         s->sieve.top[l] += top;
         if (k.domain->kind == SPT__DOMAIN_CATEGORY) {
-            const double loss = (top - log(k.miss)) * SCALE;
+            const double loss = fmin((top - log(k.miss)) * SCALE, (double)most);
             for (int i = 0; i < SPT__BINS; i++)
-                if ((double)i != k.at)
-                    table[i * SPT__LANES + l] =
-                        (int16_t)(loss < (double)most ? loss : (double)most);
+                if ((double)i != k.at) put_loss(table + i * WORDS, l, (int16_t)loss);
             continue;
         }
         at.from[l] = (float)((k.from - k.domain->lo) / range);
@@ -127,33 +140,49 @@ static void fill_table(spt__side *s, int32_t d, const spt__block_rows *of, const
         fill_numbers(s, d, &at, top, most, table);
 }
 
-static void add_losses(spt__side *s, int32_t d, const spt__block_rows *of)
+/* One parameter of n rows. Four points are added at once, as no sum carries over. */
+static void add_losses(const uint8_t *bin, const uint64_t *table, const int32_t *rows, int64_t n,
+                       uint64_t *sum)
 {
-    const bool category = s->record->domains[d].kind == SPT__DOMAIN_CATEGORY;
-    const uint8_t *bin =
-        category ? s->record->bin + d * s->record->capacity : s->sieve.bin + d * s->capacity;
-    const int16_t *table = s->sieve.table;
-    const int32_t *rows = of->rows;
-    int16_t *sum = s->sieve.loss;
-    for (int64_t i = 0; i < of->n; i++, sum += SPT__LANES) {
-        const int16_t *loss = table + bin[rows[i]] * SPT__LANES;
-        for (int l = 0; l < SPT__LANES; l++)
-            sum[l] = (int16_t)(sum[l] + loss[l]);
+    for (int64_t i = 0; i < n; i++, sum += WORDS) {
+        const uint64_t *loss = table + bin[rows[i]] * WORDS;
+        const uint64_t a = sum[0] + loss[0], b = sum[1] + loss[1];
+        const uint64_t c = sum[2] + loss[2], d = sum[3] + loss[3];
+        sum[0] = a;
+        sum[1] = b;
+        sum[2] = c;
+        sum[3] = d;
     }
 }
 
-/* The least loss of each group of rows, for a quick look. */
-static void find_least(spt__side *s, int64_t n)
+static void find_least(const uint64_t *sum, int64_t n, int16_t *least)
 {
-    const int16_t *sum = s->sieve.loss;
-    int16_t *least = s->sieve.least;
-    for (int64_t from = 0; from < n; from += ROWS, least += SPT__LANES) {
-        const int64_t to = from + ROWS < n ? from + ROWS : n;
+    int16_t most[SPT__LANES], v[SPT__LANES];
+    for (int l = 0; l < SPT__LANES; l++)
+        most[l] = MOST_LOSS;
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(v, sum + i * WORDS, sizeof v);
         for (int l = 0; l < SPT__LANES; l++)
-            least[l] = MOST_LOSS;
-        for (int64_t i = from; i < to; i++, sum += SPT__LANES)
-            for (int l = 0; l < SPT__LANES; l++)
-                least[l] = sum[l] < least[l] ? sum[l] : least[l];
+            most[l] = v[l] < most[l] ? v[l] : most[l];
+    }
+    memcpy(least, most, sizeof most);
+}
+
+/* The losses of all rows of a block, and the least ones of each group of rows. */
+static void sum_losses(spt__side *s, const spt__block *block, const spt__block_rows *of)
+{
+    for (int64_t from = 0; from < of->n; from += ROWS) {
+        const int64_t n = of->n - from < ROWS ? of->n - from : ROWS;
+        uint64_t *sum = s->sieve.loss + from * WORDS;
+        memset(sum, 0, (size_t)n * WORDS * sizeof *sum);
+        for (int32_t m = 0; m < block->n; m++) {
+            const int32_t d = block->members[m];
+            const bool category = s->record->domains[d].kind == SPT__DOMAIN_CATEGORY;
+            add_losses(category ? s->record->bin + d * s->record->capacity
+                                : s->sieve.bin + d * s->capacity,
+                       s->sieve.table + d * (int64_t)TABLE, of->rows + from, n, sum);
+        }
+        find_least(sum, n, s->sieve.least + from / ROWS * SPT__LANES);
     }
 }
 
@@ -180,13 +209,10 @@ void spt__side_sieve(spt__side *s, const spt__point *points, int32_t n)
     const spt__block *block = &s->blocks->items[s->sieve.block];
     const spt__block_rows *of = &s->of[s->sieve.block];
     const float most = (float)(MOST_LOSS / block->n);
-    memset(s->sieve.loss, 0, (size_t)of->n * SPT__LANES * sizeof *s->sieve.loss);
     memset(s->sieve.top, 0, sizeof s->sieve.top);
-    for (int32_t m = 0; m < block->n; m++) {
+    for (int32_t m = 0; m < block->n; m++)
         fill_table(s, block->members[m], of, points, n, most);
-        add_losses(s, block->members[m], of);
-    }
-    find_least(s, of->n);
+    sum_losses(s, block, of);
 }
 
 /* ---- what passes -------------------------------------------------------------------------- */
@@ -209,7 +235,7 @@ int32_t spt__sieve_nearest(const spt__side *s, const spt__point *at, int32_t lan
     for (int64_t from = 0; from < of->n; from += ROWS) {
         if (s->sieve.least[from / ROWS * SPT__LANES + lane] >= best) continue;
         for (int64_t i = from; i < of->n && i < from + ROWS; i++) {
-            const int32_t loss = s->sieve.loss[i * SPT__LANES + lane];
+            const int32_t loss = get_loss(s->sieve.loss + i * WORDS, lane);
             if (loss >= best || !has_all(s, at, of->rows[i])) continue;
             best = loss;
             nearest = of->rows[i];
@@ -228,7 +254,7 @@ int64_t spt__sieve_pass(const spt__side *s, int32_t lane, double bar, int32_t *r
         for (int64_t i = from; i < of->n && i < from + ROWS; i++) {
             row[n] = of->rows[i];
             weight[n] = of->weight[i];
-            n += (double)s->sieve.loss[i * SPT__LANES + lane] <= most;
+            n += (double)get_loss(s->sieve.loss + i * WORDS, lane) <= most;
         }
     }
     return n;
