@@ -95,15 +95,18 @@ typedef struct spt__side {
     /* p columns of capacity, by row; sigma NaN where it is not known. peak: log of what a kernel is
      * multiplied with: 1 / (mass within bounds), and for densities 1 / (sigma sqrt(2 pi)). */
     double *sigma, *peak;
-    double *least; /* p: no bandwidth is less */
-    double *flat;  /* p: log of the highest density of a kernel of that bandwidth */
+    int64_t *count; /* p: rows that bandwidths were worked out for */
+    double *least;  /* p: no bandwidth is less */
+    double *flat;   /* p: log of the highest density of a kernel of that bandwidth */
     /* p: log of what truncation can add to it: half of the mass is lost at an end, or a little more
      * where bandwidths are as wide as the interval */
     double *most_inside;
     /* Of short grids, per parameter: ends of the cells (points + 1), log of the prior's masses. */
     double **cells;
-    uint8_t *code;       /* capacity: whose row it was when sigmas were worked out */
-    int64_t n_code;      /* rows that this is known of; -1: none */
+    uint8_t *code;  /* capacity: whose row it was when sigmas were worked out */
+    int64_t n_code; /* rows that this is known of; -1: none */
+    int32_t *stale; /* parameter and row, of those that have lost a neighbour since */
+    int64_t n_stale;
     spt__block_rows *of; /* per block */
     int64_t n_pool;
     int32_t *row_pool;
@@ -133,7 +136,9 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
                        bool good, spt__err *e);
 void spt__side_free(spt__side *s);
 
-/* The record has followed a view: forget what is known of rows that it has replaced. */
+/* The record is about to replace its rows from `kept` on: note who loses a neighbour. Then, when it
+ * has: forget what was known of these rows. */
+void spt__side_leave(spt__side *s);
 void spt__side_forget(spt__side *s);
 /* Fit to the rows of `ranked` (best first; bad side: in any order, ranks do not count). code[row]
  * is `mine` for these rows. losses: per row, for EI weights; threshold: the best loss of the bad

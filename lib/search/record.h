@@ -24,6 +24,8 @@ typedef struct spt__record {
     int64_t kept;     /* rows that the last follow() left as they were */
     uint64_t *branch; /* n: which parameters a row has (branch.h) */
     double *raw;      /* n x p, as the view had them */
+    int64_t *key;     /* n: of the view, if it had any */
+    uint64_t source;  /* of them; 0: none */
     double
         *position;  /* p columns of capacity: on the scale, or the category; NaN: does not exist */
     int16_t *place; /* p columns of capacity: on a short grid, else -1 */
@@ -35,7 +37,12 @@ typedef struct spt__record {
 int32_t spt__record_init(spt__record *r, spt_ctx *ctx, const spt__domain *domains, int32_t p,
                          spt__err *e);
 void spt__record_free(spt__record *r);
-/* Hold the rows of the view. Where it fails, the record is empty. */
+/* How many of the first rows stay as they are when the view is followed: into `kept`. */
+int32_t spt__record_compare(spt__record *r, const struct spt__view *view, spt__err *e);
+/* Then hold the rows of the view. Where it fails, the record is empty. */
 int32_t spt__record_follow(spt__record *r, const struct spt__view *view, spt__err *e);
+
+/* The place of a row in the order of a parameter that it has. */
+int64_t spt__record_place(const spt__record *r, int32_t d, int32_t row);
 
 #endif

@@ -1,10 +1,18 @@
 /* Fitting one of the two densities: bandwidths, weights, and what goes with a kernel. */
 #include "sieve.h"
+#include "tpe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const double LOG_SQRT_2PI = 0.91893853320467274178;
+
+enum { FEW = 64 }; /* rows that come and leave, beside which bandwidths are worked out anew */
+
+static int64_t most_stale(const spt__side *s)
+{
+    return 2 * FEW * (int64_t)s->record->p;
+}
 
 /* Tables of a short grid. */
 static int32_t fill_cells(spt__side *s, int32_t d, spt__err *e)
@@ -44,6 +52,7 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->width = good ? rule->good_width : rule->bad_width;
     s->crossover = good ? rule->crossover : 0;
     s->weights = good ? rule->good_weights : rule->bad_weights;
+    s->count = spt__calloc(ctx, p, sizeof *s->count);
     s->least = spt__calloc(ctx, p, sizeof *s->least);
     s->flat = spt__calloc(ctx, p, sizeof *s->flat);
     s->most_inside = spt__calloc(ctx, p, sizeof *s->most_inside);
@@ -56,8 +65,10 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->rest = spt__calloc(ctx, p + 1, sizeof *s->rest);
     s->of = spt__calloc(ctx, p, sizeof *s->of);
     s->kept = spt__calloc(ctx, p, sizeof *s->kept);
-    if (!s->least || !s->flat || !s->most_inside || !s->cells || !s->gain || !s->reference ||
-        !s->masses || !s->n_alive || !s->prior || !s->rest || !s->of || !s->kept)
+    s->stale = spt__alloc(ctx, 2 * (size_t)most_stale(s), sizeof *s->stale);
+    if (!s->count || !s->least || !s->flat || !s->most_inside || !s->cells || !s->gain ||
+        !s->reference || !s->masses || !s->n_alive || !s->prior || !s->rest || !s->of || !s->kept ||
+        !s->stale)
         return spt__nomem(e);
     for (int32_t d = 0; d < record->p; d++)
         SPT__TRY(fill_cells(s, d, e));
@@ -78,7 +89,7 @@ static void free_columns(spt__side *s)
     spt__sieve_free(s);
     s->alive = s->slot = NULL;
     s->code = NULL;
-    s->n_code = 0;
+    s->n_code = s->n_stale = 0;
     s->sigma = s->peak = s->context = s->work = NULL;
     s->active = NULL;
     s->capacity = s->context_columns = 0;
@@ -95,9 +106,11 @@ void spt__side_free(spt__side *s)
     for (int32_t d = 0; s->cells && d < s->record->p; d++)
         spt__free(ctx, s->cells[d]);
     spt__free(ctx, s->cells);
+    spt__free(ctx, s->count);
     spt__free(ctx, s->least);
     spt__free(ctx, s->flat);
     spt__free(ctx, s->most_inside);
+    spt__free(ctx, s->stale);
     spt__free(ctx, s->gain);
     spt__free(ctx, s->reference);
     for (int32_t d = 0; s->masses && d < s->record->p; d++)
@@ -110,20 +123,6 @@ void spt__side_free(spt__side *s)
     spt__free(ctx, s->row_pool);
     spt__free(ctx, s->weight_pool);
     *s = (spt__side){0};
-}
-
-void spt__side_forget(spt__side *s)
-{
-    const spt__record *r = s->record;
-    if (s->capacity != r->capacity) {
-        free_columns(s);
-        return;
-    }
-    for (int32_t d = 0; d < r->p; d++)
-        for (int64_t i = r->kept; i < r->n; i++)
-            s->sigma[d * s->capacity + i] = NAN;
-    if (r->kept < s->n_code)
-        s->n_code = -1; /* rows have gone: nothing can be worked out from them */
 }
 
 /* Room for the record's rows. */
@@ -242,30 +241,13 @@ static void fit_parameter(spt__side *s, int32_t d, const widths *w, const spt__s
     if (last >= 0) set_width(s, d, w, last, before, NAN);
 }
 
-/* The place of a row in the order of a parameter. */
-static int64_t place_of(const spt__record *r, int32_t d, int32_t row)
-{
-    const double *position = r->position + d * r->capacity, at = position[row];
-    const int32_t *order = r->order + d * r->capacity;
-    int64_t from = 0, to = r->present[d] - 1;
-    while (from < to) {
-        const int64_t middle = from + (to - from) / 2;
-        const double there = position[order[middle]];
-        if (there < at || (there == at && order[middle] < row))
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
-}
-
-/* The nearest row of the side from place `i` on, in steps of `by`; -1: none. */
-static int32_t nearest(const spt__record *r, int32_t d, const spt__side_rows *rows, int64_t i,
-                       int64_t by)
+/* The nearest row below `limit` with a code, from place `i` on, in steps of `by`; -1: none. */
+static int32_t nearest(const spt__record *r, int32_t d, const uint8_t *code, uint8_t mine,
+                       int64_t limit, int64_t i, int64_t by)
 {
     const int32_t *order = r->order + d * r->capacity;
     for (; i >= 0 && i < r->present[d]; i += by)
-        if (rows->code[order[i]] == rows->mine) return order[i];
+        if (order[i] < limit && code[order[i]] == mine) return order[i];
     return -1;
 }
 
@@ -275,8 +257,9 @@ static void refit_row(spt__side *s, int32_t d, const widths *w, const spt__side_
     const spt__record *r = s->record;
     const double *position = r->position + d * r->capacity;
     if (row < 0) return;
-    const int64_t at = place_of(r, d, row);
-    const int32_t below = nearest(r, d, rows, at - 1, -1), above = nearest(r, d, rows, at + 1, 1);
+    const int64_t at = spt__record_place(r, d, row);
+    const int32_t below = nearest(r, d, rows->code, rows->mine, r->n, at - 1, -1);
+    const int32_t above = nearest(r, d, rows->code, rows->mine, r->n, at + 1, 1);
     set_width(s, d, w, row, below < 0 ? NAN : position[below], above < 0 ? NAN : position[above]);
 }
 
@@ -285,15 +268,68 @@ static void refit_parameter(spt__side *s, int32_t d, const widths *w, const spt_
                             const int32_t *changed, int64_t n)
 {
     const spt__record *r = s->record;
+    const double *position = r->position + d * r->capacity;
     for (int64_t i = 0; i < n; i++) {
         const int32_t row = changed[i];
-        if (isnan(r->position[d * r->capacity + row])) continue;
-        const int64_t at = place_of(r, d, row);
-        refit_row(s, d, w, rows, nearest(r, d, rows, at - 1, -1));
+        if (isnan(position[row])) continue;
+        const int64_t at = spt__record_place(r, d, row);
+        refit_row(s, d, w, rows, nearest(r, d, rows->code, rows->mine, r->n, at - 1, -1));
         if (rows->code[row] == rows->mine) refit_row(s, d, w, rows, row);
-        refit_row(s, d, w, rows, nearest(r, d, rows, at + 1, 1));
+        refit_row(s, d, w, rows, nearest(r, d, rows->code, rows->mine, r->n, at + 1, 1));
+    }
+    for (int64_t i = 0; i < s->n_stale; i++) {
+        const int32_t row = s->stale[2 * i + 1];
+        if (s->stale[2 * i] != d || row >= r->n || isnan(position[row])) continue;
+        if (rows->code[row] == rows->mine) refit_row(s, d, w, rows, row);
     }
 }
+
+/* ---- rows that are replaced ---------------------------------------------------------------- */
+
+static void add_stale(spt__side *s, int32_t d, int32_t row)
+{
+    if (row < 0 || s->n_code < 0) return;
+    if (s->n_stale == most_stale(s)) {
+        s->n_code = -1;
+        return;
+    }
+    s->stale[2 * s->n_stale] = d;
+    s->stale[2 * s->n_stale++ + 1] = row;
+}
+
+void spt__side_leave(spt__side *s)
+{
+    const spt__record *r = s->record;
+    const uint8_t mine = s->good ? SPT__GOOD : SPT__BAD;
+    if (s->capacity != r->capacity) {
+        free_columns(s);
+        return;
+    }
+    if (s->n_code <= r->kept) return;
+    if (s->n_code > r->n || s->n_code - r->kept > FEW) s->n_code = -1;
+    for (int64_t row = r->kept; row < s->n_code; row++) {
+        if (s->code[row] != mine) continue;
+        for (int32_t d = 0; d < r->p; d++) {
+            const bool number = r->domains[d].kind != SPT__DOMAIN_CATEGORY;
+            if (!number || isnan(r->position[d * r->capacity + row])) continue;
+            const int64_t at = spt__record_place(r, d, (int32_t)row);
+            add_stale(s, d, nearest(r, d, s->code, mine, r->kept, at - 1, -1));
+            add_stale(s, d, nearest(r, d, s->code, mine, r->kept, at + 1, 1));
+        }
+    }
+    if (s->n_code > r->kept) s->n_code = r->kept;
+}
+
+void spt__side_forget(spt__side *s)
+{
+    const spt__record *r = s->record;
+    if (s->capacity != r->capacity) return;
+    for (int32_t d = 0; d < r->p; d++)
+        for (int64_t i = r->kept; i < r->n; i++)
+            s->sigma[d * s->capacity + i] = NAN;
+}
+
+/* ---- all bandwidths ------------------------------------------------------------------------ */
 
 static bool is_mine(const spt__side *s, const spt__side_rows *rows, int64_t row, bool before)
 {
@@ -337,7 +373,6 @@ static int64_t count_rows(const spt__side *s, int32_t d, const spt__side_rows *r
 
 static void fit_widths(spt__side *s, const spt__side_rows *rows)
 {
-    enum { FEW = 16 };
     const spt__record *r = s->record;
     int32_t changed[FEW];
     const int64_t n_changed = find_changed(s, rows, changed, FEW);
@@ -349,12 +384,8 @@ static void fit_widths(spt__side *s, const spt__side_rows *rows)
             /* Those of a block exist together, but where the block is a matter of the trials. */
             if (m == 0 || s->rule->structure == SPT__STRUCTURE_COMMON) n = count_rows(s, d, rows);
             if (r->domains[d].kind == SPT__DOMAIN_CATEGORY) continue;
-            const double *position = r->position + d * r->capacity;
-            int64_t then = n;
-            for (int64_t i = 0; i < n_changed; i++)
-                if (!isnan(position[changed[i]]))
-                    then += rows->code[changed[i]] == rows->mine ? -1 : 1;
-            const widths now = widths_of(s, d, n), before = widths_of(s, d, then);
+            const widths now = widths_of(s, d, n), before = widths_of(s, d, s->count[d]);
+            s->count[d] = n;
             set_least(s, d, &now);
             if (n_changed >= 0 && now.least == before.least && now.ends == before.ends &&
                 now.lone == before.lone)
@@ -363,6 +394,7 @@ static void fit_widths(spt__side *s, const spt__side_rows *rows)
                 fit_parameter(s, d, &now, rows);
         }
     }
+    s->n_stale = 0;
     memcpy(s->code, rows->code, (size_t)r->n * sizeof *s->code);
     s->n_code = r->n;
 }

@@ -179,8 +179,11 @@ static int32_t split(spt__sampler *s, const spt__view *view, const bool *only, s
 /* The record, and what the sides know of rows that it has replaced. */
 static int32_t follow(tpe *t, const spt__view *view, spt__err *e)
 {
-    SPT__TRY(spt__record_follow(&t->record, view, e));
     spt__side *const sides[] = {&t->good, &t->bad, &t->focus_good, &t->focus_bad};
+    SPT__TRY(spt__record_compare(&t->record, view, e));
+    for (int i = 0; i < 4; i++)
+        spt__side_leave(sides[i]);
+    SPT__TRY(spt__record_follow(&t->record, view, e));
     for (int i = 0; i < 4; i++)
         spt__side_forget(sides[i]);
     return SPT_OK;
