@@ -131,7 +131,8 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     const spt__record *r = s->record;
     spt_ctx *ctx = r->ctx;
     const size_t rows = (size_t)r->capacity + 1, p = (size_t)r->p;
-    if (s->capacity == r->capacity && s->context_columns >= context_columns) return SPT_OK;
+    if (s->work && s->capacity == r->capacity && s->context_columns >= context_columns)
+        return SPT_OK;
     free_columns(s);
     s->sigma = spt__alloc(ctx, rows * p, sizeof *s->sigma);
     s->peak = spt__alloc(ctx, rows * p, sizeof *s->peak);
