@@ -76,7 +76,7 @@ enum {
 typedef struct spt__sieve {
     uint8_t *bin;    /* p columns of the side's capacity: the record's, or SPT__WIDE where the
                       * bandwidth is not the least one */
-    double *peaks;   /* p columns of SPT__BINS: the highest peak of such kernels in a bin */
+    double *peaks;   /* p columns of SPT__SIEVE_BINS: the highest peak of such kernels in a bin */
     uint64_t *table; /* per parameter and bin: the loss at each point */
     uint64_t *loss;  /* per row of the block, at each point */
     int16_t *least;  /* per group of rows */

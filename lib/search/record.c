@@ -85,9 +85,9 @@ static uint8_t bin_of(const spt__domain *d, double position)
 {
     if (isnan(position)) return SPT__NO_BIN;
     if (d->kind == SPT__DOMAIN_CATEGORY)
-        return position < SPT__BINS ? (uint8_t)position : (uint8_t)SPT__WIDE;
-    const double bin = floor((position - d->lo) / (d->hi - d->lo) * SPT__BINS);
-    return (uint8_t)fmax(0, fmin(SPT__BINS - 1, bin));
+        return position < SPT__SIEVE_BINS ? (uint8_t)position : (uint8_t)SPT__WIDE;
+    const double bin = floor((position - d->lo) / (d->hi - d->lo) * SPT__SIEVE_BINS);
+    return (uint8_t)fmax(0, fmin(SPT__SIEVE_BINS - 1, bin));
 }
 
 typedef struct entry {

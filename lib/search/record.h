@@ -11,8 +11,8 @@ struct spt__view;
 
 enum {
     SPT__SHORT_GRID = 256,
-    SPT__BINS = 254, /* of equal width, for a first look at a number */
-    SPT__WIDE = 254, /* a category beyond these */
+    SPT__SIEVE_BINS = 254, /* of equal width, for a first look at a number */
+    SPT__WIDE = 254,       /* a category beyond these */
     SPT__NO_BIN = 255
 };
 

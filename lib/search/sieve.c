@@ -40,7 +40,7 @@ int32_t spt__sieve_reserve(spt__side *s, int64_t capacity, spt__err *e)
         return SPT_OK;
     spt__sieve *v = &s->sieve;
     v->bin = spt__alloc(ctx, rows * p, sizeof *v->bin);
-    v->peaks = spt__alloc(ctx, p * SPT__BINS, sizeof *v->peaks);
+    v->peaks = spt__alloc(ctx, p * SPT__SIEVE_BINS, sizeof *v->peaks);
     v->table = spt__alloc(ctx, p * TABLE, sizeof *v->table);
     v->loss = spt__alloc(ctx, rows * WORDS, sizeof *v->loss);
     v->least = spt__alloc(ctx, (rows / ROWS + 1) * SPT__LANES, sizeof *v->least);
@@ -52,11 +52,11 @@ void spt__sieve_peaks(spt__side *s, int32_t d)
     const spt__domain *domain = &s->record->domains[d];
     if (!s->sieve.bin) return;
     const double range = domain->hi - domain->lo;
-    double *peaks = s->sieve.peaks + d * SPT__BINS;
+    double *peaks = s->sieve.peaks + d * SPT__SIEVE_BINS;
     double before = spt__peak(s, d, domain->lo, s->least[d]);
     /* The nearer to a bound the higher, so the higher one of its ends holds for a bin. */
-    for (int i = 0; i < SPT__BINS; i++) {
-        const double at = domain->lo + range * ((double)i + 1) / SPT__BINS;
+    for (int i = 0; i < SPT__SIEVE_BINS; i++) {
+        const double at = domain->lo + range * ((double)i + 1) / SPT__SIEVE_BINS;
         const double after = spt__peak(s, d, at, s->least[d]);
         peaks[i] = before > after ? before : after;
         before = after;
@@ -83,12 +83,12 @@ static void fill_numbers(const spt__side *s, int32_t d, const lanes *at, double 
                          uint64_t *table)
 {
     const spt__domain *domain = &s->record->domains[d];
-    const double *peaks = s->sieve.peaks + d * SPT__BINS;
+    const double *peaks = s->sieve.peaks + d * SPT__SIEVE_BINS;
     const float sharp = (float)((domain->hi - domain->lo) / s->least[d]);
-    for (int i = 0; i < SPT__BINS; i++, table += WORDS) {
+    for (int i = 0; i < SPT__SIEVE_BINS; i++, table += WORDS) {
         int16_t losses[SPT__LANES];
-        const float lo = (float)((double)i / SPT__BINS - EDGE);
-        const float hi = (float)((double)(i + 1) / SPT__BINS + EDGE);
+        const float lo = (float)((double)i / SPT__SIEVE_BINS - EDGE);
+        const float hi = (float)((double)(i + 1) / SPT__SIEVE_BINS + EDGE);
         const float off = (float)fmax(0, top - peaks[i]);
         for (int l = 0; l < SPT__LANES; l++) {
             const float below = lo - at->to[l], above = at->from[l] - hi;
@@ -128,7 +128,7 @@ static void fill_table(spt__side *s, int32_t d, const spt__block_rows *of, const
         s->sieve.top[l] += top;
         if (k.domain->kind == SPT__DOMAIN_CATEGORY) {
             const double loss = fmin((top - log(k.miss)) * SCALE, (double)most);
-            for (int i = 0; i < SPT__BINS; i++)
+            for (int i = 0; i < SPT__SIEVE_BINS; i++)
                 if ((double)i != k.at) put_loss(table + i * WORDS, l, (int16_t)loss);
             continue;
         }

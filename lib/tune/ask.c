@@ -24,7 +24,6 @@ static int64_t read_rungs(const char *text, double *values)
 static int32_t remember_peers(spt_study *s, spt_trial *t, const spt__entry *entries, int64_t n)
 {
     if (s->rules.prune.kind == SPT__PRUNE_NONE || n == 0) return SPT_OK;
-    SPT__TRY(spt__history_snapshot(s->history, &t->seen));
     t->peers = spt__alloc(s->ctx, (size_t)n, sizeof *t->peers);
     if (t->peers == NULL) return spt__nomem(&s->ctx->err);
     if (s->rules.prune.lowest) {

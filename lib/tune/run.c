@@ -30,13 +30,12 @@ typedef struct run {
 int32_t spt__study_emit(spt_study *study, const spt_trial *trial, spt_event *event)
 {
     if (study->events == NULL) return SPT_OK;
-    const int64_t best = spt_history_best(study->history);
-    int64_t n;
-    const spt__row *const *rows = spt__history_rows(study->history, &n);
+    const int64_t index = study->tally.best;
+    const spt__row *best = index >= 0 ? study->marks[index].row : NULL;
     event->trial = trial->number;
     event->config = trial->config;
-    event->best = best >= 0 ? rows[best]->value : NAN;
-    event->best_trial = best >= 0 ? rows[best]->number : -1;
+    event->best = best != NULL ? best->value : NAN;
+    event->best_trial = best != NULL ? best->number : -1;
     return study->events(event, study->events_hook.user);
 }
 
@@ -216,17 +215,14 @@ static int32_t fail_run(run *r, int32_t stop)
 /* What the best trial says: is it good enough, or has it been the best for too long? */
 static int32_t look_at_best(const spt_study *s)
 {
-    int64_t n, since = 0;
-    const spt__row *const *rows = spt__history_rows(s->history, &n);
-    const int64_t best = spt_history_best(s->history);
-    if (best < 0) return SPT_OK;
-    for (int64_t i = 0; i < n; i++)
-        if (rows[i]->state == SPT_TRIAL_WAITING && spt__row_repeats(rows[i]) >= 0) return SPT_OK;
-    if (rows[best]->value <= s->rules.stop_at) return SPT_STOP_TARGET;
+    int64_t since = 0;
+    if (s->tally.best < 0 || s->tally.waiting_again > 0) return SPT_OK;
+    const spt__mark *best = &s->marks[s->tally.best];
+    if (best->row->value <= s->rules.stop_at) return SPT_STOP_TARGET;
     if (s->rules.patience == 0) return SPT_OK;
-    for (int64_t i = 0; i < n; i++)
-        since += s->marks[i].counts && spt__row_repeats(rows[i]) < 0 &&
-                 s->marks[i].sequence > s->marks[best].sequence;
+    for (int64_t i = 0; i < s->n_marks; i++)
+        since +=
+            s->marks[i].counts && s->marks[i].repeats < 0 && s->marks[i].sequence > best->sequence;
     return since >= s->rules.patience ? SPT_STOP_PLATEAU : SPT_OK;
 }
 
@@ -238,7 +234,7 @@ static int32_t fill(run *r, int32_t *why)
     while (r->n < r->most && *why == SPT_OK) {
         if (spt__stopping(s->ctx))
             *why = SPT_STOP_HOST;
-        else if (spt_history_finished(s->history) + r->n >= r->trials)
+        else if (s->tally.finished + r->n >= r->trials)
             *why = SPT_STOP_TRIALS;
         else if (r->seconds > 0 && spt__now() - r->clock >= r->seconds)
             *why = SPT_STOP_TIME;
