@@ -69,7 +69,7 @@ typedef struct spt__kept {
 
 enum {
     SPT__LANES = 16,   /* points that are looked at together */
-    SPT__SIEVED = 1024 /* so many trials are worth a first look */
+    SPT__SIEVED = 4096 /* so many trials are worth a first look */
 };
 
 /* See sieve.c; `bin` NULL: there is none. */
@@ -95,6 +95,9 @@ typedef struct spt__side {
     /* p columns of capacity, by row; sigma NaN where it is not known. peak: log of what a kernel is
      * multiplied with: 1 / (mass within bounds), and for densities 1 / (sigma sqrt(2 pi)). */
     double *sigma, *peak;
+    /* In their place where there is a sieve, as few rows are looked at behind it, but those at all
+     * parameters: by row, per parameter mean, sigma, peak. */
+    double *kernels;
     int64_t *count; /* p: rows that bandwidths were worked out for */
     double *least;  /* p: no bandwidth is less */
     double *flat;   /* p: log of the highest density of a kernel of that bandwidth */

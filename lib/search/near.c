@@ -73,7 +73,7 @@ static bool refer_to(spt__side *s, const spt__point *at, int32_t row)
                 const int32_t d = block->members[m];
                 if (isnan(at->value[d])) continue;
                 const look k = look_there(s, d, &s->of[b], at);
-                if (isnan(k.mean[row])) {
+                if (isnan(k.mean[row * k.stride])) {
                     refer_to_prior(s, at);
                     return false;
                 }
@@ -111,7 +111,7 @@ static void step_categories(walk *w, const look *k, double bar)
     int64_t kept = 0;
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
-        const double sum = w->log[i] + (k->mean[row] == at ? hit : miss);
+        const double sum = w->log[i] + (k->mean[row * k->stride] == at ? hit : miss);
         w->row[kept] = row;
         w->weight[kept] = w->weight[i];
         w->log[kept] = sum;
@@ -128,11 +128,13 @@ static void step(walk *w, const look *k, double bar)
         return;
     }
     const double *mean = k->mean, *sigma = k->sigma, *peak = k->peak;
+    const int64_t stride = k->stride;
     const double from = k->from, to = k->to;
     int64_t kept = 0;
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
-        const double sum = w->log[i] + bound(from, to, mean[row], sigma[row], peak[row]);
+        const int64_t at = row * stride;
+        const double sum = w->log[i] + bound(from, to, mean[at], sigma[at], peak[at]);
         w->row[kept] = row;
         w->weight[kept] = w->weight[i];
         w->log[kept] = sum;
@@ -169,7 +171,7 @@ static void refine(spt__side *s, int32_t d, walk *w, const look *k)
     double *table = least_masses(s, d, k);
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
-        const double mean = k->mean[row], sigma = k->sigma[row];
+        const double mean = k->mean[row * k->stride], sigma = k->sigma[row * k->stride];
         double *kept = table && sigma == s->least[d] ? &table[places[row]] : NULL;
         double mass = kept ? *kept : NAN;
         if (isnan(mass)) {
@@ -221,13 +223,36 @@ static int32_t next_member(const spt__side *s, const spt__block *block, const sp
 
 enum { AT_ONCE = 3 };
 
-/* Bounds of the first numbers of all rows of the record, whoever's they are: loops over whole
- * columns, which the compiler can make vector code of. seen: these parameters, -1 behind the last.
- */
+/* One parameter of all rows of the record, whoever's they are: a loop over whole columns, which the
+ * compiler can make vector code of. */
+static void add_column(const look *k, int64_t n, bool first, double *sum)
+{
+    const double *mean = k->mean, *sigma = k->sigma, *peak = k->peak, from = k->from, to = k->to;
+    if (first)
+        for (int64_t r = 0; r < n; r++)
+            sum[r] = bound(from, to, mean[r], sigma[r], peak[r]);
+    else
+        for (int64_t r = 0; r < n; r++)
+            sum[r] += bound(from, to, mean[r], sigma[r], peak[r]);
+}
+
+/* The same of the block's rows alone. */
+static void add_rows(const look *k, const spt__block_rows *of, bool first, double *sum)
+{
+    for (int64_t i = 0; i < of->n; i++) {
+        const int32_t row = of->rows[i];
+        const int64_t at = row * k->stride;
+        const double more = bound(k->from, k->to, k->mean[at], k->sigma[at], k->peak[at]);
+        sum[row] = first ? more : sum[row] + more;
+    }
+}
+
+/* Bounds of the first numbers, by row. seen: these parameters, -1 behind the last. */
 static void sum_columns(const spt__side *s, int32_t b, const spt__point *at, int32_t *next,
                         double *sum, int32_t seen[AT_ONCE])
 {
     const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
     const int64_t n = s->record->n;
     int used = 0;
     for (int i = 0; i < AT_ONCE; i++)
@@ -237,14 +262,11 @@ static void sum_columns(const spt__side *s, int32_t b, const spt__point *at, int
         const int32_t d = next_member(s, block, at, &after);
         if (d < 0 || s->record->domains[d].kind == SPT__DOMAIN_CATEGORY) break;
         *next = after;
-        const look k = look_there(s, d, &s->of[b], at);
-        const double *mean = k.mean, *sigma = k.sigma, *peak = k.peak, from = k.from, to = k.to;
-        if (used == 0)
-            for (int64_t r = 0; r < n; r++)
-                sum[r] = bound(from, to, mean[r], sigma[r], peak[r]);
+        const look k = look_there(s, d, of, at);
+        if (k.stride > 1 || of->n < n / 4)
+            add_rows(&k, of, used == 0, sum);
         else
-            for (int64_t r = 0; r < n; r++)
-                sum[r] += bound(from, to, mean[r], sigma[r], peak[r]);
+            add_column(&k, n, used == 0, sum);
         seen[used] = d;
     }
     if (used == 0) memset(sum, 0, (size_t)n * sizeof *sum);
@@ -352,8 +374,8 @@ static void keep_context(spt__side *s, int32_t b, const walk *w, double prior_ab
     const spt__block *block = &s->blocks->items[b];
     double *context = context_of(s, b);
     int32_t *alive = s->alive + b * (s->capacity + 1);
-    for (int64_t i = 0; i < s->record->n; i++)
-        context[i] = -INFINITY;
+    for (int64_t i = 0; i < s->n_alive[b]; i++) /* those of the last point */
+        context[alive[i]] = -INFINITY;
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
         context[row] = w->log[i] - (block->n_context ? context_log(s, block, row) : 0);

@@ -80,6 +80,7 @@ static void free_columns(spt__side *s)
     spt_ctx *ctx = s->record->ctx;
     spt__free(ctx, s->sigma);
     spt__free(ctx, s->peak);
+    spt__free(ctx, s->kernels);
     spt__free(ctx, s->context);
     spt__free(ctx, s->work);
     spt__free(ctx, s->active);
@@ -90,7 +91,7 @@ static void free_columns(spt__side *s)
     s->alive = s->slot = NULL;
     s->code = NULL;
     s->n_code = s->n_stale = 0;
-    s->sigma = s->peak = s->context = s->work = NULL;
+    s->sigma = s->peak = s->kernels = s->context = s->work = NULL;
     s->active = NULL;
     s->capacity = s->context_columns = 0;
 }
@@ -125,6 +126,20 @@ void spt__side_free(spt__side *s)
     *s = (spt__side){0};
 }
 
+static double *sigma_at(const spt__side *s, int32_t d, int64_t row)
+{
+    return s->kernels ? s->kernels + (row * s->record->p + d) * 3 + 1
+                      : s->sigma + d * s->capacity + row;
+}
+
+/* A row's bandwidth is not known, and its mean may be another. */
+static void forget_row(spt__side *s, int32_t d, int64_t row)
+{
+    double *sigma = sigma_at(s, d, row);
+    *sigma = NAN;
+    if (s->kernels) sigma[-1] = s->record->position[d * s->record->capacity + row];
+}
+
 /* Room for the record's rows. */
 static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
 {
@@ -134,8 +149,14 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     if (s->work && s->capacity == r->capacity && s->context_columns >= context_columns)
         return SPT_OK;
     free_columns(s);
-    s->sigma = spt__alloc(ctx, rows * p, sizeof *s->sigma);
-    s->peak = spt__alloc(ctx, rows * p, sizeof *s->peak);
+    if (spt__sieve_reserve(s, r->capacity, e) < 0) {
+        free_columns(s);
+        return spt__nomem(e);
+    }
+    const bool by_row = s->sieve.bin != NULL;
+    s->sigma = spt__alloc(ctx, by_row ? 0 : rows * p, sizeof *s->sigma);
+    s->peak = spt__alloc(ctx, by_row ? 0 : rows * p, sizeof *s->peak);
+    if (by_row) s->kernels = spt__alloc(ctx, rows * p * 3, sizeof *s->kernels);
     const size_t columns = rows * (size_t)context_columns;
     s->context = spt__alloc(ctx, columns, sizeof *s->context);
     s->work = spt__alloc(ctx, rows * 4, sizeof *s->work);
@@ -143,17 +164,21 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     s->code = spt__calloc(ctx, rows, sizeof *s->code);
     s->alive = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->alive);
     s->slot = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->slot);
-    if (!s->sigma || !s->peak || !s->context || !s->work || !s->active || !s->code || !s->alive ||
-        !s->slot || spt__sieve_reserve(s, r->capacity, e) < 0) {
+    if (!s->sigma || !s->peak || (by_row && !s->kernels) || !s->context || !s->work || !s->active ||
+        !s->code || !s->alive || !s->slot) {
         free_columns(s);
         return spt__nomem(e);
     }
     for (int32_t d = 0; d < r->p; d++)
         s->least[d] = 0; /* so that all that hangs on it is worked out */
-    for (size_t i = 0; i < rows * p; i++)
-        s->sigma[i] = NAN;
     s->capacity = r->capacity;
     s->context_columns = context_columns;
+    for (size_t i = 0; i < columns; i++)
+        s->context[i] = -INFINITY; /* of rows that are not alive */
+    memset(s->n_alive, 0, p * sizeof *s->n_alive);
+    for (int32_t d = 0; d < r->p; d++)
+        for (int64_t i = 0; i < r->n; i++)
+            forget_row(s, d, i);
     return SPT_OK;
 }
 
@@ -218,9 +243,45 @@ static void set_width(spt__side *s, int32_t d, const widths *w, int32_t row, dou
     if (s->sieve.bin)
         s->sieve.bin[at] =
             sigma == w->least ? s->record->bin[d * s->record->capacity + row] : (uint8_t)SPT__WIDE;
-    if (s->sigma[at] == sigma) return;
-    s->sigma[at] = sigma;
-    s->peak[at] = spt__peak(s, d, mean, sigma);
+    double *known = sigma_at(s, d, row);
+    if (*known == sigma) return;
+    *known = sigma;
+    *(s->kernels ? known + 1 : s->peak + at) = spt__peak(s, d, mean, sigma);
+}
+
+/* The side's rows, and how to go about their bandwidths. */
+typedef struct own {
+    const int32_t *rows; /* ascending */
+    int64_t n;
+    int64_t n_changed; /* -1: many, or not known */
+    int32_t changed[FEW];
+} own;
+
+typedef struct placed {
+    double position;
+    int32_t row;
+} placed;
+
+static int by_position(const void *pa, const void *pb)
+{
+    const placed *a = pa, *b = pb;
+    if (a->position != b->position) return a->position < b->position ? -1 : 1;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+/* All rows of the side anew, where the order of all trials has few of them. */
+static void fit_sparse(spt__side *s, int32_t d, const widths *w, const own *mine)
+{
+    const double *position = s->record->position + d * s->record->capacity;
+    placed *sorted = (placed *)(void *)s->work;
+    int64_t n = 0;
+    for (int64_t i = 0; i < mine->n; i++)
+        if (!isnan(position[mine->rows[i]]))
+            sorted[n++] = (placed){position[mine->rows[i]], mine->rows[i]};
+    qsort(sorted, (size_t)n, sizeof *sorted, by_position);
+    for (int64_t i = 0; i < n; i++)
+        set_width(s, d, w, sorted[i].row, i > 0 ? sorted[i - 1].position : NAN,
+                  i + 1 < n ? sorted[i + 1].position : NAN);
 }
 
 /* All rows of the side anew. */
@@ -266,12 +327,12 @@ static void refit_row(spt__side *s, int32_t d, const widths *w, const spt__side_
 
 /* Only rows that came, left, or have another neighbour now. */
 static void refit_parameter(spt__side *s, int32_t d, const widths *w, const spt__side_rows *rows,
-                            const int32_t *changed, int64_t n)
+                            const own *mine)
 {
     const spt__record *r = s->record;
     const double *position = r->position + d * r->capacity;
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t row = changed[i];
+    for (int64_t i = 0; i < mine->n_changed; i++) {
+        const int32_t row = mine->changed[i];
         if (isnan(position[row])) continue;
         const int64_t at = spt__record_place(r, d, row);
         refit_row(s, d, w, rows, nearest(r, d, rows->code, rows->mine, r->n, at - 1, -1));
@@ -307,6 +368,7 @@ void spt__side_leave(spt__side *s)
         return;
     }
     if (s->n_code <= r->kept) return;
+    if (s->good) s->n_code = -1; /* they are few, and soon sorted */
     if (s->n_code > r->n || s->n_code - r->kept > FEW) s->n_code = -1;
     for (int64_t row = r->kept; row < s->n_code; row++) {
         if (s->code[row] != mine) continue;
@@ -327,7 +389,7 @@ void spt__side_forget(spt__side *s)
     if (s->capacity != r->capacity) return;
     for (int32_t d = 0; d < r->p; d++)
         for (int64_t i = r->kept; i < r->n; i++)
-            s->sigma[d * s->capacity + i] = NAN;
+            forget_row(s, d, i);
 }
 
 /* ---- all bandwidths ------------------------------------------------------------------------ */
@@ -363,34 +425,43 @@ static void set_least(spt__side *s, int32_t d, const widths *w)
 }
 
 /* How many rows of the side have parameter d. */
-static int64_t count_rows(const spt__side *s, int32_t d, const spt__side_rows *rows)
+static int64_t count_rows(const spt__side *s, int32_t d, const own *mine)
 {
     const double *position = s->record->position + d * s->record->capacity;
     int64_t n = 0;
-    for (int64_t i = 0; i < s->record->n; i++)
-        n += rows->code[i] == rows->mine && !isnan(position[i]);
+    for (int64_t i = 0; i < mine->n; i++)
+        n += !isnan(position[mine->rows[i]]);
     return n;
 }
 
-static void fit_widths(spt__side *s, const spt__side_rows *rows)
+/* In an order that has many others between the rows of a side it takes long to find a neighbour, so
+ * there is a limit to what is mended; and in one that has next to nothing else, their own order is
+ * found sooner. */
+enum { SPARSE = 32, HANDFUL = 64, MENDED = 64 };
+
+static void fit_widths(spt__side *s, const spt__side_rows *rows, own *mine)
 {
     const spt__record *r = s->record;
-    int32_t changed[FEW];
-    const int64_t n_changed = find_changed(s, rows, changed, FEW);
+    const bool sparse = mine->n <= HANDFUL || mine->n < r->n / SPARSE;
+    mine->n_changed = sparse ? -1 : find_changed(s, rows, mine->changed, FEW);
+    const bool few = mine->n_changed >= 0 && mine->n_changed * MENDED <= mine->n &&
+                     s->n_stale * MENDED <= mine->n * r->p;
     for (int32_t b = 0; b < s->blocks->n; b++) {
         const spt__block *block = &s->blocks->items[b];
         int64_t n = 0;
         for (int32_t m = 0; m < block->n; m++) {
             const int32_t d = block->members[m];
             /* Those of a block exist together, but where the block is a matter of the trials. */
-            if (m == 0 || s->rule->structure == SPT__STRUCTURE_COMMON) n = count_rows(s, d, rows);
+            if (m == 0 || s->rule->structure == SPT__STRUCTURE_COMMON) n = count_rows(s, d, mine);
             if (r->domains[d].kind == SPT__DOMAIN_CATEGORY) continue;
             const widths now = widths_of(s, d, n), before = widths_of(s, d, s->count[d]);
             s->count[d] = n;
             set_least(s, d, &now);
-            if (n_changed >= 0 && now.least == before.least && now.ends == before.ends &&
-                now.lone == before.lone)
-                refit_parameter(s, d, &now, rows, changed, n_changed);
+            if (sparse)
+                fit_sparse(s, d, &now, mine);
+            else if (few && now.least == before.least && now.ends == before.ends &&
+                     now.lone == before.lone)
+                refit_parameter(s, d, &now, rows, mine);
             else
                 fit_parameter(s, d, &now, rows);
         }
@@ -477,7 +548,7 @@ static void set_norm(spt__side *s, int32_t b)
     double mass = of->weight[of->n] * spt__normal_mass(-0.5, 0.5);
     for (int64_t i = 0; i < of->n; i++) {
         const double mean = s->record->position[d * s->record->capacity + of->rows[i]];
-        const double sigma = s->sigma[d * s->capacity + of->rows[i]];
+        const double sigma = *sigma_at(s, d, of->rows[i]);
         mass += of->weight[i] *
                 spt__normal_mass((domain->lo - mean) / sigma, (domain->hi - mean) / sigma);
     }
@@ -509,25 +580,24 @@ static int32_t pools(spt__side *s, int64_t n, spt__err *e)
 }
 
 /* The side's rows, ascending, into `own`. */
-static int64_t own_rows(const spt__side *s, const spt__side_rows *rows, int32_t *own)
+static int64_t own_rows(const spt__side *s, const spt__side_rows *rows, int32_t *list)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < s->record->n; i++)
-        if (rows->code[i] == rows->mine) own[n++] = (int32_t)i;
+        if (rows->code[i] == rows->mine) list[n++] = (int32_t)i;
     return n;
 }
 
-static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, spt__err *e)
+static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, const own *mine, spt__err *e)
 {
     const spt__record *r = s->record;
     const int structure = s->rule->structure;
-    int32_t *own = s->active;
-    const int64_t n = own_rows(s, rows, own);
+    const int64_t n = mine->n;
     int64_t needed = 0;
     for (int32_t b = 0; b < s->blocks->n; b++) {
         s->of[b] = (spt__block_rows){0};
         for (int64_t i = 0; i < n; i++)
-            s->of[b].n += has_block(r, &s->blocks->items[b], structure, own[i]);
+            s->of[b].n += has_block(r, &s->blocks->items[b], structure, mine->rows[i]);
         needed += s->of[b].n + 1;
     }
     SPT__TRY(pools(s, needed, e));
@@ -541,7 +611,8 @@ static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, spt__err *e)
         from += of->n + 1;
         int64_t k = 0;
         for (int64_t i = 0; i < n; i++)
-            if (has_block(r, &s->blocks->items[b], structure, own[i])) of->rows[k++] = own[i];
+            if (has_block(r, &s->blocks->items[b], structure, mine->rows[i]))
+                of->rows[k++] = mine->rows[i];
         if (!s->good && s->blocks->items[b].n_context > 0) {
             int32_t *slot = s->slot + b * (s->capacity + 1);
             for (int64_t i = 0; i < r->n; i++)
@@ -561,6 +632,7 @@ int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_r
 {
     s->blocks = blocks;
     SPT__TRY(reserve(s, s->rule->structure == SPT__STRUCTURE_TREE ? blocks->n : 0, e));
-    fit_widths(s, rows);
-    return fit_blocks(s, rows, e);
+    own mine = {.rows = s->active, .n = own_rows(s, rows, s->active)};
+    fit_widths(s, rows, &mine);
+    return fit_blocks(s, rows, &mine, e);
 }

@@ -9,6 +9,7 @@
 enum {
     SCALE = 8,  /* units of loss per 1 of a logarithm */
     ROWS = 512, /* at a time: their sums, and the table of a parameter, stay near the processor */
+    GROUP = 32, /* rows of which the least losses are known */
     WORDS = SPT__LANES / 4, /* a word holds the losses at four points */
     TABLE = 256 * WORDS,
     MOST_LOSS = INT16_MAX
@@ -43,7 +44,7 @@ int32_t spt__sieve_reserve(spt__side *s, int64_t capacity, spt__err *e)
     v->peaks = spt__alloc(ctx, p * SPT__SIEVE_BINS, sizeof *v->peaks);
     v->table = spt__alloc(ctx, p * TABLE, sizeof *v->table);
     v->loss = spt__alloc(ctx, rows * WORDS, sizeof *v->loss);
-    v->least = spt__alloc(ctx, (rows / ROWS + 1) * SPT__LANES, sizeof *v->least);
+    v->least = spt__alloc(ctx, (rows / GROUP + 1) * SPT__LANES, sizeof *v->least);
     return v->bin && v->peaks && v->table && v->loss && v->least ? SPT_OK : spt__nomem(e);
 }
 
@@ -182,7 +183,9 @@ static void sum_losses(spt__side *s, const spt__block *block, const spt__block_r
                                 : s->sieve.bin + d * s->capacity,
                        s->sieve.table + d * (int64_t)TABLE, of->rows + from, n, sum);
         }
-        find_least(sum, n, s->sieve.least + from / ROWS * SPT__LANES);
+        for (int64_t i = 0; i < n; i += GROUP)
+            find_least(sum + i * WORDS, n - i < GROUP ? n - i : GROUP,
+                       s->sieve.least + (from + i) / GROUP * SPT__LANES);
     }
 }
 
@@ -232,9 +235,9 @@ int32_t spt__sieve_nearest(const spt__side *s, const spt__point *at, int32_t lan
 {
     const spt__block_rows *of = &s->of[s->sieve.block];
     int32_t best = INT32_MAX, nearest = -1;
-    for (int64_t from = 0; from < of->n; from += ROWS) {
-        if (s->sieve.least[from / ROWS * SPT__LANES + lane] >= best) continue;
-        for (int64_t i = from; i < of->n && i < from + ROWS; i++) {
+    for (int64_t from = 0; from < of->n; from += GROUP) {
+        if (s->sieve.least[from / GROUP * SPT__LANES + lane] >= best) continue;
+        for (int64_t i = from; i < of->n && i < from + GROUP; i++) {
             const int32_t loss = get_loss(s->sieve.loss + i * WORDS, lane);
             if (loss >= best || !has_all(s, at, of->rows[i])) continue;
             best = loss;
@@ -249,9 +252,9 @@ int64_t spt__sieve_pass(const spt__side *s, int32_t lane, double bar, int32_t *r
     const spt__block_rows *of = &s->of[s->sieve.block];
     const double most = (s->sieve.top[lane] - bar + MARGIN) * SCALE;
     int64_t n = 0;
-    for (int64_t from = 0; from < of->n; from += ROWS) {
-        if ((double)s->sieve.least[from / ROWS * SPT__LANES + lane] > most) continue;
-        for (int64_t i = from; i < of->n && i < from + ROWS; i++) {
+    for (int64_t from = 0; from < of->n; from += GROUP) {
+        if ((double)s->sieve.least[from / GROUP * SPT__LANES + lane] > most) continue;
+        for (int64_t i = from; i < of->n && i < from + GROUP; i++) {
             row[n] = of->rows[i];
             weight[n] = of->weight[i];
             n += (double)get_loss(s->sieve.loss + i * WORDS, lane) <= most;

@@ -5,7 +5,7 @@
 
 #include "search/tpe.h"
 
-enum { MOST = 1400, WORKERS = 8 };
+enum { MOST = SPT__SIEVED + 400, WORKERS = 8 };
 
 typedef struct trial {
     double values[MAX_PARAMS], loss;
