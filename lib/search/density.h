@@ -80,8 +80,9 @@ typedef struct spt__sieve {
     uint64_t *table; /* per parameter and bin: the loss at each point */
     uint64_t *loss;  /* per row of the block, at each point */
     int16_t *least;  /* per group of rows */
-    double top[SPT__LANES]; /* what the losses are measured from */
-    int32_t block;          /* whose trials these are, -1: none were looked at */
+    double top[SPT__LANES];    /* what the losses are measured from */
+    int32_t block;             /* whose trials these are, -1: none were looked at */
+    struct spt__stage *stages; /* p: see near.c */
 } spt__sieve;
 
 typedef struct spt__side {

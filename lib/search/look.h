@@ -22,6 +22,13 @@ typedef struct look {
     int32_t place; /* on a short grid, or -1 */
 } look;
 
+/* One parameter of a walk, and what a sum of logarithms must have reached behind it. */
+typedef struct spt__stage {
+    look at;
+    double hit, miss; /* logarithms */
+    double bar;
+} spt__stage;
+
 static inline look look_at(const spt__side *s, int32_t d, const spt__block_rows *of)
 {
     const spt__domain *domain = &s->record->domains[d];

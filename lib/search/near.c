@@ -365,7 +365,46 @@ static void begin_sieved(spt__side *s, int32_t b, const spt__point *at, double *
     }
     const double bar = reference - s->rest[b] - s->of[b].odds - s->handicap - NEGLIGIBLE;
     w->n = spt__sieve_pass(s, s->lane, bar, w->row, w->weight);
-    memset(w->log, 0, (size_t)w->n * sizeof *w->log);
+}
+
+enum { AHEAD = 8 };
+
+/* A row that is far from the last one takes long to come from memory: ask for it in good time. */
+static inline void fetch_row(const look *k, int32_t row)
+{
+#if defined(__GNUC__)
+    for (int64_t i = 0; i < k->stride; i += 8)
+        __builtin_prefetch(k->mean + row * k->stride + i);
+#else
+    (void)k;
+    (void)row;
+#endif
+}
+
+/* All parameters of one row after the other: its kernels stand side by side. */
+static void walk_rows(walk *w, const spt__stage *stages, int32_t n)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        const int32_t row = w->row[i];
+        double sum = 0;
+        int32_t m = 0;
+        if (n > 0 && i + AHEAD < w->n) fetch_row(&stages[0].at, w->row[i + AHEAD]);
+        for (; m < n; m++) {
+            const look *k = &stages[m].at;
+            const int64_t at = row * k->stride;
+            if (k->domain->kind == SPT__DOMAIN_CATEGORY)
+                sum += k->mean[at] == k->at ? stages[m].hit : stages[m].miss;
+            else
+                sum += bound(k->from, k->to, k->mean[at], k->sigma[at], k->peak[at]);
+            if (!(sum >= stages[m].bar)) break;
+        }
+        w->row[kept] = row;
+        w->weight[kept] = w->weight[i];
+        w->log[kept] = sum;
+        kept += m == n;
+    }
+    w->n = kept;
 }
 
 /* What the blocks below need to know. */
@@ -392,14 +431,15 @@ double spt__near_log(spt__side *s, int32_t b, const spt__point *at)
     walk w = {.row = s->active, .weight = s->work, .log = s->work + s->capacity + 1};
     const double prior_weight = of->weight[of->n];
     double slack = 0, below = log(of->total) + of->log_norm;
-    int32_t next = 0;
+    const bool sieved = s->sieve.block == b;
+    int32_t next = 0, stages = 0;
     if (block->n_context) {
         slack = s->rest[b];
         for (int32_t m = 0; m < block->n; m++)
             if (!isnan(at->value[block->members[m]])) slack += s->gain[block->members[m]];
         begin_below(s, b, &w);
         below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
-    } else if (s->sieve.block == b) {
+    } else if (sieved) {
         begin_sieved(s, b, at, &slack, &w);
     } else {
         begin_whole(s, b, at, &next, &slack, &w);
@@ -410,8 +450,13 @@ double spt__near_log(spt__side *s, int32_t b, const spt__point *at)
         slack -= s->gain[d];
         w.prior += s->prior[d];
         w.reference += s->reference[d];
-        step(&w, &k, w.reference - slack - of->odds - s->handicap - NEGLIGIBLE);
+        const double bar = w.reference - slack - of->odds - s->handicap - NEGLIGIBLE;
+        if (sieved)
+            s->sieve.stages[stages++] = (spt__stage){k, log(k.hit), log(k.miss), bar};
+        else
+            step(&w, &k, bar);
     }
+    if (sieved) walk_rows(&w, s->sieve.stages, stages);
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
         if (isnan(at->value[d])) continue;

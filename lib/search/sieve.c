@@ -30,6 +30,7 @@ void spt__sieve_free(spt__side *s)
     spt__free(ctx, s->sieve.table);
     spt__free(ctx, s->sieve.loss);
     spt__free(ctx, s->sieve.least);
+    spt__free(ctx, s->sieve.stages);
     s->sieve = (spt__sieve){.block = -1};
 }
 
@@ -45,7 +46,9 @@ int32_t spt__sieve_reserve(spt__side *s, int64_t capacity, spt__err *e)
     v->table = spt__alloc(ctx, p * TABLE, sizeof *v->table);
     v->loss = spt__alloc(ctx, rows * WORDS, sizeof *v->loss);
     v->least = spt__alloc(ctx, (rows / GROUP + 1) * SPT__LANES, sizeof *v->least);
-    return v->bin && v->peaks && v->table && v->loss && v->least ? SPT_OK : spt__nomem(e);
+    v->stages = spt__alloc(ctx, p, sizeof *v->stages);
+    return v->stages && v->bin && v->peaks && v->table && v->loss && v->least ? SPT_OK
+                                                                              : spt__nomem(e);
 }
 
 void spt__sieve_peaks(spt__side *s, int32_t d)
