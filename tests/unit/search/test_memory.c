@@ -226,5 +226,126 @@ START_TEST(another_study)
 }
 END_TEST
 
+/* ---- the first look at many trials ----------------------------------------------------------- */
+
+typedef struct whole {
+    spt_ctx *ctx;
+    spt_space *space;
+    spt__sampler *sampler;
+    spt__tpe_rule rule;
+    spt__record record;
+    spt__blocks blocks;
+    spt__side side;
+    uint8_t *code;
+    double *values, *loss;
+    int32_t *state;
+    int64_t *sequence;
+} whole;
+
+enum { ALL = SPT__SIEVED + 700 };
+
+/* The bad side of many trials, half of them near each other. */
+static void begin_whole(whole *w)
+{
+    spt_options *options;
+    spt__err *e;
+    spt_ctx_new(NULL, &w->ctx);
+    e = &w->ctx->err;
+    w->space = mixed_space(w->ctx);
+    const int32_t p = w->space->n;
+    options = options_of(w->ctx, "default", 1);
+    OK(w->ctx, spt__sampler_new(w->ctx, w->space, options, &w->sampler, e));
+    OK(w->ctx, spt__tpe_rule_init(&w->rule, options, e));
+    spt_options_free(options);
+    w->values = calloc((size_t)(ALL * p), sizeof *w->values);
+    w->loss = calloc(ALL, sizeof *w->loss);
+    w->state = calloc(ALL, sizeof *w->state);
+    w->sequence = calloc(ALL, sizeof *w->sequence);
+    w->code = calloc(ALL, sizeof *w->code);
+    for (int i = 0; i < ALL; i++) {
+        double *v = w->values + i * p;
+        spt__sampler_uniform(w->sampler, i, 3, v);
+        if (i % 2) v[0] *= 0.05;
+        w->code[i] = i % 50 == 7 ? SPT__GOOD : SPT__BAD;
+        w->state[i] = SPT_TRIAL_COMPLETE;
+    }
+    const spt__view view = {.n = ALL,
+                            .n_params = p,
+                            .values = w->values,
+                            .loss = w->loss,
+                            .state = w->state,
+                            .sequence = w->sequence};
+    const spt__side_rows rows = {.code = w->code, .mine = SPT__BAD, .loss = w->loss};
+    OK(w->ctx, spt__record_init(&w->record, w->ctx, w->sampler->domains, p, e));
+    OK(w->ctx, spt__record_compare(&w->record, &view, e));
+    OK(w->ctx, spt__record_follow(&w->record, &view, e));
+    OK(w->ctx, spt__blocks_init(&w->blocks, w->ctx, w->space, w->sampler->domains,
+                                w->rule.structure, NULL, e));
+    OK(w->ctx, spt__side_init(&w->side, &w->record, &w->rule, false, e));
+    OK(w->ctx, spt__side_fit(&w->side, &w->blocks, &rows, e));
+}
+
+static void end_whole(whole *w)
+{
+    spt__side_free(&w->side);
+    spt__blocks_free(&w->blocks);
+    spt__record_free(&w->record);
+    spt__sampler_free(w->sampler);
+    spt_space_free(w->space);
+    spt_ctx_free(w->ctx);
+    free(w->values);
+    free(w->loss);
+    free(w->state);
+    free(w->sequence);
+    free(w->code);
+}
+
+static double bad_at(whole *w, const spt__point *at, int32_t lane)
+{
+    double sum = 0;
+    spt__side_begin(&w->side, at, lane);
+    for (int32_t b = 0; b < w->blocks.n; b++)
+        if (!isnan(at->value[w->blocks.items[b].members[0]])) sum += spt__side_log(&w->side, b, at);
+    return sum;
+}
+
+/* What does not pass could not have been seen in a sum, and how many points are looked at together
+ * is nothing to any of them. */
+START_TEST(the_sieve)
+{
+    static double numbers[SPT__LANES][2][MAX_PARAMS];
+    static int32_t places[SPT__LANES][MAX_PARAMS];
+    spt__point points[SPT__LANES];
+    whole w = {0};
+    begin_whole(&w);
+    const int32_t p = w.space->n;
+    for (int round = 0; round < 10; round++) {
+        double together[SPT__LANES];
+        for (int l = 0; l < SPT__LANES; l++) {
+            double v[MAX_PARAMS];
+            spt__sampler_uniform(w.sampler, 100 * round + l, 4, v);
+            /* a point like a trial, or hardly like any */
+            if (l % 3 == 0)
+                memcpy(v, w.values + (37 * round + 11 * l) * p, sizeof v[0] * (size_t)p);
+            points[l] = (spt__point){numbers[l][0], numbers[l][1], places[l]};
+            for (int32_t d = 0; d < p; d++)
+                spt__point_set(&points[l], &w.sampler->domains[d], d, v[d]);
+        }
+        spt__side_sieve(&w.side, points, SPT__LANES);
+        ck_assert_int_eq(w.side.sieve.block, 0);
+        for (int l = 0; l < SPT__LANES; l++)
+            together[l] = bad_at(&w, &points[l], l);
+        for (int l = 0; l < SPT__LANES; l++) {
+            spt__side_sieve(&w.side, &points[l], 1);
+            ck_assert_double_eq(bad_at(&w, &points[l], 0), together[l]);
+            w.side.sieve.block = -1; /* without */
+            NEAR(bad_at(&w, &points[l], 0), together[l], 1e-10);
+        }
+    }
+    end_whole(&w);
+}
+END_TEST
+
 SUITE_MAIN("search_memory", tcase_add_loop_test(tcase, small_studies, 0, N_SEEDED - 1);
-           tcase_add_test(tcase, large_study); tcase_add_test(tcase, another_study);)
+           tcase_add_test(tcase, large_study); tcase_add_test(tcase, another_study);
+           tcase_add_test(tcase, the_sieve);)
