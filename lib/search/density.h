@@ -55,7 +55,8 @@ typedef struct spt__block_rows {
     double *weight;  /* n; then the prior's */
     double total;    /* of all weights */
     double log_norm; /* shared kernels: log of the mixture's mass within the bounds */
-    double odds;     /* log of the largest weight over the prior's */
+    double most;     /* the largest weight */
+    double odds;     /* log of it over the prior's, at least 0 */
 } spt__block_rows;
 
 /* Kernels at the points of a short grid, kept from candidate to candidate and from ask to ask as
@@ -65,6 +66,24 @@ typedef struct spt__kept {
     int64_t size;
     double *table; /* means, sigmas, then per point a kernel for each row; NaN: not yet needed */
 } spt__kept;
+
+enum {
+    SPT__LANES = 16,   /* points that are looked at together */
+    SPT__SIEVED = 4096 /* so many trials are worth a first look */
+};
+
+/* See sieve.c; `bin` NULL: there is none. */
+typedef struct spt__sieve {
+    uint8_t *bin;    /* p columns of the side's capacity: the record's, or SPT__WIDE where the
+                      * bandwidth is not the least one */
+    double *peaks;   /* p columns of SPT__SIEVE_BINS: the highest peak of such kernels in a bin */
+    uint64_t *table; /* per parameter and bin: the loss at each point */
+    uint64_t *loss;  /* per row of the block, at each point */
+    int16_t *least;  /* per group of rows */
+    double top[SPT__LANES];    /* what the losses are measured from */
+    int32_t block;             /* whose trials these are, -1: none were looked at */
+    struct spt__stage *stages; /* p: see near.c */
+} spt__sieve;
 
 typedef struct spt__side {
     const spt__record *record;
@@ -77,15 +96,21 @@ typedef struct spt__side {
     /* p columns of capacity, by row; sigma NaN where it is not known. peak: log of what a kernel is
      * multiplied with: 1 / (mass within bounds), and for densities 1 / (sigma sqrt(2 pi)). */
     double *sigma, *peak;
-    double *least; /* p: no bandwidth is less */
-    double *flat;  /* p: log of the highest density of a kernel of that bandwidth */
+    /* In their place where there is a sieve, as few rows are looked at behind it, but those at all
+     * parameters: by row, per parameter mean, sigma, peak. */
+    double *kernels;
+    int64_t *count; /* p: rows that bandwidths were worked out for */
+    double *least;  /* p: no bandwidth is less */
+    double *flat;   /* p: log of the highest density of a kernel of that bandwidth */
     /* p: log of what truncation can add to it: half of the mass is lost at an end, or a little more
      * where bandwidths are as wide as the interval */
     double *most_inside;
     /* Of short grids, per parameter: ends of the cells (points + 1), log of the prior's masses. */
     double **cells;
-    uint8_t *code;       /* capacity: whose row it was when sigmas were worked out */
-    int64_t n_code;      /* rows that this is known of; -1: none */
+    uint8_t *code;  /* capacity: whose row it was when sigmas were worked out */
+    int64_t n_code; /* rows that this is known of; -1: none */
+    int32_t *stale; /* parameter and row, of those that have lost a neighbour since */
+    int64_t n_stale;
     spt__block_rows *of; /* per block */
     int64_t n_pool;
     int32_t *row_pool;
@@ -107,13 +132,17 @@ typedef struct spt__side {
     double *work;      /* 4 (capacity + 1) */
     int32_t *active;   /* capacity */
     spt__kept *kept;   /* p; good side only */
+    spt__sieve sieve;
+    int32_t lane; /* which of the points that it saw is looked at */
 } spt__side;
 
 int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_rule *rule,
                        bool good, spt__err *e);
 void spt__side_free(spt__side *s);
 
-/* The record has followed a view: forget what is known of rows that it has replaced. */
+/* The record is about to replace its rows from `kept` on: note who loses a neighbour. Then, when it
+ * has: forget what was known of these rows. */
+void spt__side_leave(spt__side *s);
 void spt__side_forget(spt__side *s);
 /* Fit to the rows of `ranked` (best first; bad side: in any order, ranks do not count). code[row]
  * is `mine` for these rows. losses: per row, for EI weights; threshold: the best loss of the bad
@@ -129,8 +158,13 @@ typedef struct spt__side_rows {
 int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_rows *rows,
                       spt__err *e);
 
-/* Start with a point that is known already, rather than being drawn: the bad side needs that. */
-void spt__side_begin(spt__side *s, const spt__point *at);
+/* Log of what the exponential of a kernel of parameter d is multiplied with. */
+double spt__peak(const spt__side *s, int32_t d, double mean, double sigma);
+
+/* Points that are known already, rather than being drawn: the bad side needs that. First all of
+ * them together, up to SPT__LANES, then each by itself. */
+void spt__side_sieve(spt__side *s, const spt__point *points, int32_t n);
+void spt__side_begin(spt__side *s, const spt__point *at, int32_t lane);
 /* Log of the factor of block b at a point; the blocks of its context have been asked for before, at
  * the same point. Members that do not exist there (structure "common") are left out. */
 double spt__side_log(spt__side *s, int32_t b, const spt__point *at);

@@ -105,11 +105,28 @@ static int64_t place(const told *t, int32_t state, int64_t sequence)
     return at;
 }
 
+/* From `from` to before `to` the numbers ascend. */
+static int64_t find_within(const told *t, int64_t from, int64_t to, int64_t sequence)
+{
+    const int64_t end = to;
+    while (from < to) {
+        const int64_t middle = from + (to - from) / 2;
+        if (t->sequence[middle] < sequence)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < end && t->sequence[from] == sequence ? from : -1;
+}
+
 static int64_t find(const told *t, int64_t sequence)
 {
-    for (int64_t i = t ? t->n : 0; i-- > 0;)
-        if (t->sequence[i] == sequence) return i;
-    return -1;
+    if (!t) return -1;
+    int64_t finished = t->n;
+    while (finished > 0 && t->state[finished - 1] == SPT_TRIAL_RUNNING)
+        finished--;
+    const int64_t at = find_within(t, 0, finished, sequence);
+    return at >= 0 ? at : find_within(t, finished, t->n, sequence);
 }
 
 static int32_t check_told(const spt__sampler *s, const spt_config *config, int32_t state,

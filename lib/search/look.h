@@ -13,22 +13,36 @@ static inline bool by_density(const spt__side *s, const spt__domain *d)
 /* What belongs to one parameter at one point. */
 typedef struct look {
     const spt__domain *domain;
-    const double *mean, *sigma, *peak; /* by row */
-    double at;                         /* position */
-    double from, to;                   /* its cell; densities: both the position */
+    const double *mean, *sigma, *peak; /* of row i at i * stride */
+    int64_t stride;
+    double at;        /* position */
+    double from, to;  /* its cell; densities: both the position */
     double hit, miss; /* categories: probability of the observed one, and of another */
     bool density;
     int32_t place; /* on a short grid, or -1 */
 } look;
 
+/* One parameter of a walk, and what a sum of logarithms must have reached behind it. */
+typedef struct spt__stage {
+    look at;
+    double hit, miss; /* logarithms */
+    double bar;
+} spt__stage;
+
 static inline look look_at(const spt__side *s, int32_t d, const spt__block_rows *of)
 {
     const spt__domain *domain = &s->record->domains[d];
-    look k = {.domain = domain,
-              .mean = s->record->position + d * s->record->capacity,
-              .sigma = s->sigma + d * s->capacity,
-              .peak = s->peak + d * s->capacity,
-              .density = by_density(s, domain)};
+    look k = {.domain = domain, .density = by_density(s, domain), .stride = 1};
+    if (s->kernels) {
+        k.mean = s->kernels + 3 * (int64_t)d;
+        k.sigma = k.mean + 1;
+        k.peak = k.mean + 2;
+        k.stride = 3 * (int64_t)s->record->p;
+    } else {
+        k.mean = s->record->position + d * s->record->capacity;
+        k.sigma = s->sigma + d * s->capacity;
+        k.peak = s->peak + d * s->capacity;
+    }
     if (domain->kind == SPT__DOMAIN_CATEGORY) {
         const double extra = s->rule->counts ? 0 : s->rule->prior_weight / ((double)of->n + 1);
         const double sum = 1 + (double)domain->points * extra;
@@ -66,8 +80,9 @@ static inline double kernel(const look *k, double mean, double sigma, double pea
 
 static inline double row_kernel(const look *k, int32_t row)
 {
-    if (k->domain->kind == SPT__DOMAIN_CATEGORY) return k->mean[row] == k->at ? k->hit : k->miss;
-    return kernel(k, k->mean[row], k->sigma[row], k->peak[row]);
+    const int64_t i = row * k->stride;
+    if (k->domain->kind == SPT__DOMAIN_CATEGORY) return k->mean[i] == k->at ? k->hit : k->miss;
+    return kernel(k, k->mean[i], k->sigma[i], k->peak[i]);
 }
 
 /* Log of the prior's kernel: as wide as the interval, in its middle. */

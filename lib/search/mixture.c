@@ -28,13 +28,13 @@ static double *kept_column(spt__side *s, int32_t d, const spt__block_rows *of, c
     }
     bool same = kept->rows == n;
     for (int64_t i = 0; same && i < n; i++)
-        same =
-            kept->table[i] == k->mean[of->rows[i]] && kept->table[n + i] == k->sigma[of->rows[i]];
+        same = kept->table[i] == k->mean[of->rows[i] * k->stride] &&
+               kept->table[n + i] == k->sigma[of->rows[i] * k->stride];
     if (!same) {
         kept->rows = n;
         for (int64_t i = 0; i < n; i++) {
-            kept->table[i] = k->mean[of->rows[i]];
-            kept->table[n + i] = k->sigma[of->rows[i]];
+            kept->table[i] = k->mean[of->rows[i] * k->stride];
+            kept->table[n + i] = k->sigma[of->rows[i] * k->stride];
         }
         for (int64_t i = 2 * n; i < size; i++)
             kept->table[i] = NAN;
@@ -147,7 +147,8 @@ static int64_t pick_in_context(spt__side *s, int32_t b, spt__rng *rng)
 static double draw_category(const look *k, const spt__block_rows *of, int64_t i, spt__rng *rng)
 {
     const uint64_t points = (uint64_t)k->domain->points;
-    if (i < of->n && spt__rng_double(rng) >= k->miss * (double)points) return k->mean[of->rows[i]];
+    if (i < of->n && spt__rng_double(rng) >= k->miss * (double)points)
+        return k->mean[of->rows[i] * k->stride];
     return (double)spt__rng_below(rng, points);
 }
 
@@ -158,8 +159,8 @@ static double draw_number(const spt__side *s, const look *k, const spt__block_ro
 {
     const spt__domain *d = k->domain;
     for (;;) {
-        const double mean = i < of->n ? k->mean[of->rows[i]] : (d->lo + d->hi) / 2;
-        const double sigma = i < of->n ? k->sigma[of->rows[i]] : d->hi - d->lo;
+        const double mean = i < of->n ? k->mean[of->rows[i] * k->stride] : (d->lo + d->hi) / 2;
+        const double sigma = i < of->n ? k->sigma[of->rows[i] * k->stride] : d->hi - d->lo;
         const double at = mean + sigma * spt__rng_normal(rng);
         if (at >= d->lo && at < d->hi) return spt__domain_value(d, at);
         if (s->rule->shared) i = pick(of->weight, of->n, of->total, rng);

@@ -1,6 +1,6 @@
 /* The bad side of the densities: many kernels, few of which are near. Those that cannot matter are
  * left out; what can is measured by a near kernel. */
-#include "look.h"
+#include "sieve.h"
 
 #include <string.h>
 
@@ -30,7 +30,8 @@ static double gain(const spt__side *s, int32_t d, const look *k)
     return fmax(0, top - s->reference[d]);
 }
 
-void spt__side_begin(spt__side *s, const spt__point *at)
+/* Measure all kernels by the prior. */
+static void refer_to_prior(spt__side *s, const spt__point *at)
 {
     double rest = 0;
     for (int32_t b = s->blocks->n; b-- > 0;) {
@@ -48,6 +49,12 @@ void spt__side_begin(spt__side *s, const spt__point *at)
     s->handicap = 0;
 }
 
+void spt__side_begin(spt__side *s, const spt__point *at, int32_t lane)
+{
+    s->lane = lane;
+    refer_to_prior(s, at);
+}
+
 static double row_log(const look *k, int32_t row)
 {
     return log(row_kernel(k, row));
@@ -55,7 +62,7 @@ static double row_log(const look *k, int32_t row)
 
 /* Measure the others by a trial that has all of the point's parameters, rather than by the prior,
  * if it is nearer: then little else can matter. Called before anything was left out. */
-static void refer_to(spt__side *s, const spt__point *at, int32_t row)
+static bool refer_to(spt__side *s, const spt__point *at, int32_t row)
 {
     double sum = 0, prior = 0, rest = 0;
     for (int32_t pass = 0; pass < 2; pass++)
@@ -66,9 +73,9 @@ static void refer_to(spt__side *s, const spt__point *at, int32_t row)
                 const int32_t d = block->members[m];
                 if (isnan(at->value[d])) continue;
                 const look k = look_there(s, d, &s->of[b], at);
-                if (isnan(k.mean[row])) {
-                    spt__side_begin(s, at);
-                    return;
+                if (isnan(k.mean[row * k.stride])) {
+                    refer_to_prior(s, at);
+                    return false;
                 }
                 if (pass == 0) {
                     s->gain[d] = row_log(&k, row); /* for the second pass */
@@ -81,12 +88,13 @@ static void refer_to(spt__side *s, const spt__point *at, int32_t row)
                 }
             }
             if (pass == 0 && b == 0 && !(sum > prior)) {
-                spt__side_begin(s, at);
-                return;
+                refer_to_prior(s, at);
+                return false;
             }
         }
     /* Weights by age go down to one in n. */
     s->handicap = log((double)s->record->n + 1);
+    return true;
 }
 
 /* The active kernels of a walk over the parameters of a block. */
@@ -103,7 +111,7 @@ static void step_categories(walk *w, const look *k, double bar)
     int64_t kept = 0;
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
-        const double sum = w->log[i] + (k->mean[row] == at ? hit : miss);
+        const double sum = w->log[i] + (k->mean[row * k->stride] == at ? hit : miss);
         w->row[kept] = row;
         w->weight[kept] = w->weight[i];
         w->log[kept] = sum;
@@ -120,11 +128,13 @@ static void step(walk *w, const look *k, double bar)
         return;
     }
     const double *mean = k->mean, *sigma = k->sigma, *peak = k->peak;
+    const int64_t stride = k->stride;
     const double from = k->from, to = k->to;
     int64_t kept = 0;
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
-        const double sum = w->log[i] + bound(from, to, mean[row], sigma[row], peak[row]);
+        const int64_t at = row * stride;
+        const double sum = w->log[i] + bound(from, to, mean[at], sigma[at], peak[at]);
         w->row[kept] = row;
         w->weight[kept] = w->weight[i];
         w->log[kept] = sum;
@@ -161,7 +171,7 @@ static void refine(spt__side *s, int32_t d, walk *w, const look *k)
     double *table = least_masses(s, d, k);
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
-        const double mean = k->mean[row], sigma = k->sigma[row];
+        const double mean = k->mean[row * k->stride], sigma = k->sigma[row * k->stride];
         double *kept = table && sigma == s->least[d] ? &table[places[row]] : NULL;
         double mass = kept ? *kept : NAN;
         if (isnan(mass)) {
@@ -213,13 +223,36 @@ static int32_t next_member(const spt__side *s, const spt__block *block, const sp
 
 enum { AT_ONCE = 3 };
 
-/* Bounds of the first numbers of all rows of the record, whoever's they are: loops over whole
- * columns, which the compiler can make vector code of. seen: these parameters, -1 behind the last.
- */
+/* One parameter of all rows of the record, whoever's they are: a loop over whole columns, which the
+ * compiler can make vector code of. */
+static void add_column(const look *k, int64_t n, bool first, double *sum)
+{
+    const double *mean = k->mean, *sigma = k->sigma, *peak = k->peak, from = k->from, to = k->to;
+    if (first)
+        for (int64_t r = 0; r < n; r++)
+            sum[r] = bound(from, to, mean[r], sigma[r], peak[r]);
+    else
+        for (int64_t r = 0; r < n; r++)
+            sum[r] += bound(from, to, mean[r], sigma[r], peak[r]);
+}
+
+/* The same of the block's rows alone. */
+static void add_rows(const look *k, const spt__block_rows *of, bool first, double *sum)
+{
+    for (int64_t i = 0; i < of->n; i++) {
+        const int32_t row = of->rows[i];
+        const int64_t at = row * k->stride;
+        const double more = bound(k->from, k->to, k->mean[at], k->sigma[at], k->peak[at]);
+        sum[row] = first ? more : sum[row] + more;
+    }
+}
+
+/* Bounds of the first numbers, by row. seen: these parameters, -1 behind the last. */
 static void sum_columns(const spt__side *s, int32_t b, const spt__point *at, int32_t *next,
                         double *sum, int32_t seen[AT_ONCE])
 {
     const spt__block *block = &s->blocks->items[b];
+    const spt__block_rows *of = &s->of[b];
     const int64_t n = s->record->n;
     int used = 0;
     for (int i = 0; i < AT_ONCE; i++)
@@ -229,14 +262,11 @@ static void sum_columns(const spt__side *s, int32_t b, const spt__point *at, int
         const int32_t d = next_member(s, block, at, &after);
         if (d < 0 || s->record->domains[d].kind == SPT__DOMAIN_CATEGORY) break;
         *next = after;
-        const look k = look_there(s, d, &s->of[b], at);
-        const double *mean = k.mean, *sigma = k.sigma, *peak = k.peak, from = k.from, to = k.to;
-        if (used == 0)
-            for (int64_t r = 0; r < n; r++)
-                sum[r] = bound(from, to, mean[r], sigma[r], peak[r]);
+        const look k = look_there(s, d, of, at);
+        if (k.stride > 1 || of->n < n / 4)
+            add_rows(&k, of, used == 0, sum);
         else
-            for (int64_t r = 0; r < n; r++)
-                sum[r] += bound(from, to, mean[r], sigma[r], peak[r]);
+            add_column(&k, n, used == 0, sum);
         seen[used] = d;
     }
     if (used == 0) memset(sum, 0, (size_t)n * sizeof *sum);
@@ -271,7 +301,7 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
     int32_t seen[AT_ONCE];
     sum_columns(s, b, at, next, sum, seen);
     const int32_t nearest = highest(of, sum);
-    if (nearest >= 0) refer_to(s, at, nearest);
+    if (nearest >= 0) (void)refer_to(s, at, nearest);
     *slack = s->rest[b];
     for (int32_t m = 0; m < block->n; m++)
         if (!isnan(at->value[block->members[m]])) *slack += s->gain[block->members[m]];
@@ -290,14 +320,101 @@ static void begin_whole(spt__side *s, int32_t b, const spt__point *at, int32_t *
     }
 }
 
+/* The place of a row that the block has. */
+static int64_t place_in(const spt__side *s, int32_t b, int32_t row)
+{
+    const spt__block_rows *of = &s->of[b];
+    int64_t from = 0, to = of->n - 1;
+    if (s->blocks->items[b].n_context > 0) return s->slot[b * (s->capacity + 1) + row];
+    while (from < to) {
+        const int64_t middle = from + (to - from) / 2;
+        if (of->rows[middle] < row)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* How much less a row that has all of the point's parameters may weigh than another. */
+static double handicap(const spt__side *s, const spt__point *at, int32_t row)
+{
+    double ratio = 1;
+    for (int32_t b = 0; b < s->blocks->n; b++) {
+        const spt__block_rows *of = &s->of[b];
+        if (isnan(at->value[s->blocks->items[b].members[0]])) continue;
+        ratio = fmax(ratio, of->most / of->weight[place_in(s, b, row)]);
+    }
+    return log(ratio);
+}
+
+/* All kernels of a block without a context that have passed the sieve; none of its parameters was
+ * looked at yet. */
+static void begin_sieved(spt__side *s, int32_t b, const spt__point *at, double *slack, walk *w)
+{
+    const spt__block *block = &s->blocks->items[b];
+    const int32_t nearest = spt__sieve_nearest(s, at, s->lane);
+    double reference = 0;
+    if (nearest >= 0 && refer_to(s, at, nearest)) s->handicap = handicap(s, at, nearest);
+    *slack = s->rest[b];
+    for (int32_t m = 0; m < block->n; m++) {
+        const int32_t d = block->members[m];
+        if (isnan(at->value[d])) continue;
+        *slack += s->gain[d];
+        reference += s->reference[d];
+    }
+    const double bar = reference - s->rest[b] - s->of[b].odds - s->handicap - NEGLIGIBLE;
+    w->n = spt__sieve_pass(s, s->lane, bar, w->row, w->weight);
+}
+
+enum { AHEAD = 8 };
+
+/* A row that is far from the last one takes long to come from memory: ask for it in good time. */
+static inline void fetch_row(const look *k, int32_t row)
+{
+#if defined(__GNUC__)
+    for (int64_t i = 0; i < k->stride; i += 8)
+        __builtin_prefetch(k->mean + row * k->stride + i);
+#else
+    (void)k;
+    (void)row;
+#endif
+}
+
+/* All parameters of one row after the other: its kernels stand side by side. */
+static void walk_rows(walk *w, const spt__stage *stages, int32_t n)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        const int32_t row = w->row[i];
+        double sum = 0;
+        int32_t m = 0;
+        if (n > 0 && i + AHEAD < w->n) fetch_row(&stages[0].at, w->row[i + AHEAD]);
+        for (; m < n; m++) {
+            const look *k = &stages[m].at;
+            const int64_t at = row * k->stride;
+            if (k->domain->kind == SPT__DOMAIN_CATEGORY)
+                sum += k->mean[at] == k->at ? stages[m].hit : stages[m].miss;
+            else
+                sum += bound(k->from, k->to, k->mean[at], k->sigma[at], k->peak[at]);
+            if (!(sum >= stages[m].bar)) break;
+        }
+        w->row[kept] = row;
+        w->weight[kept] = w->weight[i];
+        w->log[kept] = sum;
+        kept += m == n;
+    }
+    w->n = kept;
+}
+
 /* What the blocks below need to know. */
 static void keep_context(spt__side *s, int32_t b, const walk *w, double prior_above)
 {
     const spt__block *block = &s->blocks->items[b];
     double *context = context_of(s, b);
     int32_t *alive = s->alive + b * (s->capacity + 1);
-    for (int64_t i = 0; i < s->record->n; i++)
-        context[i] = -INFINITY;
+    for (int64_t i = 0; i < s->n_alive[b]; i++) /* those of the last point */
+        context[alive[i]] = -INFINITY;
     for (int64_t i = 0; i < w->n; i++) {
         const int32_t row = w->row[i];
         context[row] = w->log[i] - (block->n_context ? context_log(s, block, row) : 0);
@@ -314,13 +431,16 @@ double spt__near_log(spt__side *s, int32_t b, const spt__point *at)
     walk w = {.row = s->active, .weight = s->work, .log = s->work + s->capacity + 1};
     const double prior_weight = of->weight[of->n];
     double slack = 0, below = log(of->total) + of->log_norm;
-    int32_t next = 0;
+    const bool sieved = s->sieve.block == b;
+    int32_t next = 0, stages = 0;
     if (block->n_context) {
         slack = s->rest[b];
         for (int32_t m = 0; m < block->n; m++)
             if (!isnan(at->value[block->members[m]])) slack += s->gain[block->members[m]];
         begin_below(s, b, &w);
         below = log_sum(w.weight, w.log, w.n, prior_weight, w.prior);
+    } else if (sieved) {
+        begin_sieved(s, b, at, &slack, &w);
     } else {
         begin_whole(s, b, at, &next, &slack, &w);
     }
@@ -330,8 +450,13 @@ double spt__near_log(spt__side *s, int32_t b, const spt__point *at)
         slack -= s->gain[d];
         w.prior += s->prior[d];
         w.reference += s->reference[d];
-        step(&w, &k, w.reference - slack - of->odds - s->handicap - NEGLIGIBLE);
+        const double bar = w.reference - slack - of->odds - s->handicap - NEGLIGIBLE;
+        if (sieved)
+            s->sieve.stages[stages++] = (spt__stage){k, log(k.hit), log(k.miss), bar};
+        else
+            step(&w, &k, bar);
     }
+    if (sieved) walk_rows(&w, s->sieve.stages, stages);
     for (int32_t m = 0; m < block->n; m++) {
         const int32_t d = block->members[m];
         if (isnan(at->value[d])) continue;

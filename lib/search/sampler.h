@@ -26,6 +26,10 @@ typedef struct spt__view {
     const int32_t *state;    /* n; spt_trial_state */
     const int64_t *sequence; /* n */
     const int64_t *steps;    /* n; how many steps were reported; NULL: not known */
+    /* Trials by name, so that whoever has seen them before need not compare their values: rows of
+     * equal keys in views of one source (not 0) have equal values. NULL: unknown. */
+    const int64_t *key; /* n */
+    uint64_t source;
 } spt__view;
 
 typedef struct spt_sampler spt__sampler;
@@ -54,6 +58,7 @@ struct spt_sampler {
     uint64_t seed;
     bool first_default;     /* trial 0 has the defaults of the space */
     bool busy;              /* within a proposal: a callback may not come back */
+    uint64_t sources;       /* so many sources of views with keys were named */
     void *memory;           /* of the kind, from init() to destroy() */
     struct spt__told *told; /* trials of a host that has no study (handle.c) */
 };

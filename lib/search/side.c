@@ -1,10 +1,8 @@
-/* Fitting one of the two densities: bandwidths, weights, and what goes with a kernel. */
-#include "density.h"
+/* Fitting one of the two densities: its memory, weights, and which trials have a block. */
+#include "widths.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const double LOG_SQRT_2PI = 0.91893853320467274178;
 
 /* Tables of a short grid. */
 static int32_t fill_cells(spt__side *s, int32_t d, spt__err *e)
@@ -40,10 +38,11 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
 {
     const size_t p = (size_t)record->p;
     spt_ctx *ctx = record->ctx;
-    *s = (spt__side){.record = record, .rule = rule, .good = good};
+    *s = (spt__side){.record = record, .rule = rule, .good = good, .sieve.block = -1};
     s->width = good ? rule->good_width : rule->bad_width;
     s->crossover = good ? rule->crossover : 0;
     s->weights = good ? rule->good_weights : rule->bad_weights;
+    s->count = spt__calloc(ctx, p, sizeof *s->count);
     s->least = spt__calloc(ctx, p, sizeof *s->least);
     s->flat = spt__calloc(ctx, p, sizeof *s->flat);
     s->most_inside = spt__calloc(ctx, p, sizeof *s->most_inside);
@@ -56,8 +55,10 @@ int32_t spt__side_init(spt__side *s, const spt__record *record, const spt__tpe_r
     s->rest = spt__calloc(ctx, p + 1, sizeof *s->rest);
     s->of = spt__calloc(ctx, p, sizeof *s->of);
     s->kept = spt__calloc(ctx, p, sizeof *s->kept);
-    if (!s->least || !s->flat || !s->most_inside || !s->cells || !s->gain || !s->reference ||
-        !s->masses || !s->n_alive || !s->prior || !s->rest || !s->of || !s->kept)
+    s->stale = spt__alloc(ctx, 2 * (size_t)spt__widths_stale(s->record), sizeof *s->stale);
+    if (!s->count || !s->least || !s->flat || !s->most_inside || !s->cells || !s->gain ||
+        !s->reference || !s->masses || !s->n_alive || !s->prior || !s->rest || !s->of || !s->kept ||
+        !s->stale)
         return spt__nomem(e);
     for (int32_t d = 0; d < record->p; d++)
         SPT__TRY(fill_cells(s, d, e));
@@ -69,16 +70,18 @@ static void free_columns(spt__side *s)
     spt_ctx *ctx = s->record->ctx;
     spt__free(ctx, s->sigma);
     spt__free(ctx, s->peak);
+    spt__free(ctx, s->kernels);
     spt__free(ctx, s->context);
     spt__free(ctx, s->work);
     spt__free(ctx, s->active);
     spt__free(ctx, s->code);
     spt__free(ctx, s->alive);
     spt__free(ctx, s->slot);
+    spt__sieve_free(s);
     s->alive = s->slot = NULL;
     s->code = NULL;
-    s->n_code = 0;
-    s->sigma = s->peak = s->context = s->work = NULL;
+    s->n_code = s->n_stale = 0;
+    s->sigma = s->peak = s->kernels = s->context = s->work = NULL;
     s->active = NULL;
     s->capacity = s->context_columns = 0;
 }
@@ -94,9 +97,11 @@ void spt__side_free(spt__side *s)
     for (int32_t d = 0; s->cells && d < s->record->p; d++)
         spt__free(ctx, s->cells[d]);
     spt__free(ctx, s->cells);
+    spt__free(ctx, s->count);
     spt__free(ctx, s->least);
     spt__free(ctx, s->flat);
     spt__free(ctx, s->most_inside);
+    spt__free(ctx, s->stale);
     spt__free(ctx, s->gain);
     spt__free(ctx, s->reference);
     for (int32_t d = 0; s->masses && d < s->record->p; d++)
@@ -111,18 +116,29 @@ void spt__side_free(spt__side *s)
     *s = (spt__side){0};
 }
 
+/* A row's bandwidth is not known, and its mean may be another. */
+static void forget_row(spt__side *s, int32_t d, int64_t row)
+{
+    double *sigma = spt__sigma_at(s, d, row);
+    *sigma = NAN;
+    if (s->kernels) sigma[-1] = s->record->position[d * s->record->capacity + row];
+}
+
+void spt__side_leave(spt__side *s)
+{
+    if (s->capacity == s->record->capacity)
+        spt__widths_leave(s);
+    else
+        free_columns(s);
+}
+
 void spt__side_forget(spt__side *s)
 {
     const spt__record *r = s->record;
-    if (s->capacity != r->capacity) {
-        free_columns(s);
-        return;
-    }
+    if (s->capacity != r->capacity) return;
     for (int32_t d = 0; d < r->p; d++)
         for (int64_t i = r->kept; i < r->n; i++)
-            s->sigma[d * s->capacity + i] = NAN;
-    if (r->kept < s->n_code)
-        s->n_code = -1; /* rows have gone: nothing can be worked out from them */
+            forget_row(s, d, i);
 }
 
 /* Room for the record's rows. */
@@ -131,10 +147,17 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     const spt__record *r = s->record;
     spt_ctx *ctx = r->ctx;
     const size_t rows = (size_t)r->capacity + 1, p = (size_t)r->p;
-    if (s->capacity == r->capacity && s->context_columns >= context_columns) return SPT_OK;
+    if (s->work && s->capacity == r->capacity && s->context_columns >= context_columns)
+        return SPT_OK;
     free_columns(s);
-    s->sigma = spt__alloc(ctx, rows * p, sizeof *s->sigma);
-    s->peak = spt__alloc(ctx, rows * p, sizeof *s->peak);
+    if (spt__sieve_reserve(s, r->capacity, e) < 0) {
+        free_columns(s);
+        return spt__nomem(e);
+    }
+    const bool by_row = s->sieve.bin != NULL;
+    s->sigma = spt__alloc(ctx, by_row ? 0 : rows * p, sizeof *s->sigma);
+    s->peak = spt__alloc(ctx, by_row ? 0 : rows * p, sizeof *s->peak);
+    if (by_row) s->kernels = spt__alloc(ctx, rows * p * 3, sizeof *s->kernels);
     const size_t columns = rows * (size_t)context_columns;
     s->context = spt__alloc(ctx, columns, sizeof *s->context);
     s->work = spt__alloc(ctx, rows * 4, sizeof *s->work);
@@ -142,222 +165,22 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     s->code = spt__calloc(ctx, rows, sizeof *s->code);
     s->alive = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->alive);
     s->slot = spt__alloc(ctx, s->good ? 0 : columns, sizeof *s->slot);
-    if (!s->sigma || !s->peak || !s->context || !s->work || !s->active || !s->code || !s->alive ||
-        !s->slot) {
+    if (!s->sigma || !s->peak || (by_row && !s->kernels) || !s->context || !s->work || !s->active ||
+        !s->code || !s->alive || !s->slot) {
         free_columns(s);
         return spt__nomem(e);
     }
-    for (size_t i = 0; i < rows * p; i++)
-        s->sigma[i] = NAN;
+    for (int32_t d = 0; d < r->p; d++)
+        s->least[d] = 0; /* so that all that hangs on it is worked out */
     s->capacity = r->capacity;
     s->context_columns = context_columns;
+    for (size_t i = 0; i < columns; i++)
+        s->context[i] = -INFINITY; /* of rows that are not alive */
+    memset(s->n_alive, 0, p * sizeof *s->n_alive);
+    for (int32_t d = 0; d < r->p; d++)
+        for (int64_t i = 0; i < r->n; i++)
+            forget_row(s, d, i);
     return SPT_OK;
-}
-
-/* ---- bandwidths -------------------------------------------------------------------------- */
-
-/* What the bandwidths of one parameter on one side have in common. */
-typedef struct widths {
-    const spt__domain *domain;
-    double middle, range, factor, least;
-    bool prior, ends; /* the prior's mean, the interval's ends are neighbours */
-    bool lone;        /* a single observation, which has half of the range */
-} widths;
-
-static widths widths_of(const spt__side *s, int32_t d, int64_t n)
-{
-    const spt__domain *domain = &s->record->domains[d];
-    const spt__tpe_rule *rule = s->rule;
-    widths w = {.domain = domain,
-                .middle = (domain->lo + domain->hi) / 2,
-                .range = domain->hi - domain->lo,
-                .factor = s->width,
-                .prior = rule->prior_in_sort,
-                .ends = rule->ends || n + rule->prior_in_sort == 1,
-                .lone = rule->lone_half && n == 1};
-    w.least = w.range * fmax(rule->min_bandwidth, pow(2 + (double)n, -rule->clip_exponent));
-    return w;
-}
-
-/* The larger distance to a neighbour, of a mean between `below` and `above` (NaN: none). The
- * prior's mean stands before equals. */
-static double width(const widths *w, double below, double mean, double above)
-{
-    double down = w->ends ? mean - w->domain->lo : 0, up = w->ends ? w->domain->hi - mean : 0;
-    if (w->prior && w->middle <= mean && !(below >= w->middle))
-        down = mean - w->middle;
-    else if (!isnan(below))
-        down = mean - below;
-    if (w->prior && mean < w->middle && !(above < w->middle))
-        up = w->middle - mean;
-    else if (!isnan(above))
-        up = above - mean;
-    const double wide = w->lone ? w->range / 2 : down > up ? down : up;
-    return fmin(fmax(w->factor * wide, w->least), w->range);
-}
-
-/* Log of what a kernel's exponential is multiplied with. */
-static double peak_of(const spt__side *s, const spt__domain *d, double mean, double sigma)
-{
-    const bool mass = d->kind == SPT__DOMAIN_GRID && !(s->rule->log_density && d->parameter->log);
-    double peak = mass ? 0 : -log(sigma) - LOG_SQRT_2PI;
-    if (!s->rule->shared)
-        peak -= log(spt__normal_mass((d->lo - mean) / sigma, (d->hi - mean) / sigma));
-    return peak;
-}
-
-static void set_width(spt__side *s, int32_t d, const widths *w, int32_t row, double below,
-                      double above)
-{
-    const int64_t at = d * s->capacity + row;
-    const double mean = s->record->position[d * s->record->capacity + row];
-    const double sigma = width(w, below, mean, above);
-    if (s->sigma[at] == sigma) return;
-    s->sigma[at] = sigma;
-    s->peak[at] = peak_of(s, w->domain, mean, sigma);
-}
-
-/* All rows of the side anew. */
-static void fit_parameter(spt__side *s, int32_t d, const widths *w, const spt__side_rows *rows)
-{
-    const spt__record *r = s->record;
-    const double *position = r->position + d * r->capacity;
-    const int32_t *order = r->order + d * r->capacity;
-    int32_t last = -1;
-    double before = NAN;
-    for (int64_t i = 0; i < r->present[d]; i++) {
-        if (rows->code[order[i]] != rows->mine) continue;
-        if (last >= 0) {
-            set_width(s, d, w, last, before, position[order[i]]);
-            before = position[last];
-        }
-        last = order[i];
-    }
-    if (last >= 0) set_width(s, d, w, last, before, NAN);
-}
-
-/* The place of a row in the order of a parameter. */
-static int64_t place_of(const spt__record *r, int32_t d, int32_t row)
-{
-    const double *position = r->position + d * r->capacity, at = position[row];
-    const int32_t *order = r->order + d * r->capacity;
-    int64_t from = 0, to = r->present[d] - 1;
-    while (from < to) {
-        const int64_t middle = from + (to - from) / 2;
-        const double there = position[order[middle]];
-        if (there < at || (there == at && order[middle] < row))
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
-}
-
-/* The nearest row of the side from place `i` on, in steps of `by`; -1: none. */
-static int32_t nearest(const spt__record *r, int32_t d, const spt__side_rows *rows, int64_t i,
-                       int64_t by)
-{
-    const int32_t *order = r->order + d * r->capacity;
-    for (; i >= 0 && i < r->present[d]; i += by)
-        if (rows->code[order[i]] == rows->mine) return order[i];
-    return -1;
-}
-
-static void refit_row(spt__side *s, int32_t d, const widths *w, const spt__side_rows *rows,
-                      int32_t row)
-{
-    const spt__record *r = s->record;
-    const double *position = r->position + d * r->capacity;
-    if (row < 0) return;
-    const int64_t at = place_of(r, d, row);
-    const int32_t below = nearest(r, d, rows, at - 1, -1), above = nearest(r, d, rows, at + 1, 1);
-    set_width(s, d, w, row, below < 0 ? NAN : position[below], above < 0 ? NAN : position[above]);
-}
-
-/* Only rows that came, left, or have another neighbour now. */
-static void refit_parameter(spt__side *s, int32_t d, const widths *w, const spt__side_rows *rows,
-                            const int32_t *changed, int64_t n)
-{
-    const spt__record *r = s->record;
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t row = changed[i];
-        if (isnan(r->position[d * r->capacity + row])) continue;
-        const int64_t at = place_of(r, d, row);
-        refit_row(s, d, w, rows, nearest(r, d, rows, at - 1, -1));
-        if (rows->code[row] == rows->mine) refit_row(s, d, w, rows, row);
-        refit_row(s, d, w, rows, nearest(r, d, rows, at + 1, 1));
-    }
-}
-
-static bool is_mine(const spt__side *s, const spt__side_rows *rows, int64_t row, bool before)
-{
-    if (before) return row < s->n_code && s->code[row] == rows->mine;
-    return rows->code[row] == rows->mine;
-}
-
-/* The rows that came or left since sigmas were worked out, at most `most`; -1: more, or not known.
- */
-static int64_t find_changed(const spt__side *s, const spt__side_rows *rows, int32_t *changed,
-                            int64_t most)
-{
-    int64_t n = 0;
-    if (s->n_code < 0) return -1;
-    for (int64_t i = 0; i < s->record->n; i++) {
-        if (is_mine(s, rows, i, true) == is_mine(s, rows, i, false)) continue;
-        if (n == most) return -1;
-        changed[n++] = (int32_t)i;
-    }
-    return n;
-}
-
-static void set_least(spt__side *s, int32_t d, const widths *w)
-{
-    if (s->least[d] == w->least) return;
-    s->least[d] = w->least;
-    s->flat[d] = -log(w->least) - LOG_SQRT_2PI;
-    s->most_inside[d] = s->rule->shared ? 0 : -log(spt__normal_mass(0, w->range / w->least));
-}
-
-/* How many rows of the side have parameter d. */
-static int64_t count_rows(const spt__side *s, int32_t d, const spt__side_rows *rows)
-{
-    const double *position = s->record->position + d * s->record->capacity;
-    int64_t n = 0;
-    for (int64_t i = 0; i < s->record->n; i++)
-        n += rows->code[i] == rows->mine && !isnan(position[i]);
-    return n;
-}
-
-static void fit_widths(spt__side *s, const spt__side_rows *rows)
-{
-    enum { FEW = 16 };
-    const spt__record *r = s->record;
-    int32_t changed[FEW];
-    const int64_t n_changed = find_changed(s, rows, changed, FEW);
-    for (int32_t b = 0; b < s->blocks->n; b++) {
-        const spt__block *block = &s->blocks->items[b];
-        int64_t n = 0;
-        for (int32_t m = 0; m < block->n; m++) {
-            const int32_t d = block->members[m];
-            /* Those of a block exist together, but where the block is a matter of the trials. */
-            if (m == 0 || s->rule->structure == SPT__STRUCTURE_COMMON) n = count_rows(s, d, rows);
-            if (r->domains[d].kind == SPT__DOMAIN_CATEGORY) continue;
-            const double *position = r->position + d * r->capacity;
-            int64_t then = n;
-            for (int64_t i = 0; i < n_changed; i++)
-                if (!isnan(position[changed[i]]))
-                    then += rows->code[changed[i]] == rows->mine ? -1 : 1;
-            const widths now = widths_of(s, d, n), before = widths_of(s, d, then);
-            set_least(s, d, &now);
-            if (n_changed >= 0 && now.least == before.least && now.ends == before.ends &&
-                now.lone == before.lone)
-                refit_parameter(s, d, &now, rows, changed, n_changed);
-            else
-                fit_parameter(s, d, &now, rows);
-        }
-    }
-    memcpy(s->code, rows->code, (size_t)r->n * sizeof *s->code);
-    s->n_code = r->n;
 }
 
 /* ---- weights ----------------------------------------------------------------------------- */
@@ -420,6 +243,7 @@ static void set_weights(spt__side *s, int32_t b, const spt__side_rows *rows, int
     if (s->rule->counts && first->kind == SPT__DOMAIN_CATEGORY) prior *= (double)first->points;
     of->weight[of->n] = prior;
     of->total = sum * factor + prior;
+    of->most = most;
     of->odds = fmax(0, log(most > 0 ? most / prior : 1));
 }
 
@@ -436,7 +260,7 @@ static void set_norm(spt__side *s, int32_t b)
     double mass = of->weight[of->n] * spt__normal_mass(-0.5, 0.5);
     for (int64_t i = 0; i < of->n; i++) {
         const double mean = s->record->position[d * s->record->capacity + of->rows[i]];
-        const double sigma = s->sigma[d * s->capacity + of->rows[i]];
+        const double sigma = *spt__sigma_at(s, d, of->rows[i]);
         mass += of->weight[i] *
                 spt__normal_mass((domain->lo - mean) / sigma, (domain->hi - mean) / sigma);
     }
@@ -468,20 +292,19 @@ static int32_t pools(spt__side *s, int64_t n, spt__err *e)
 }
 
 /* The side's rows, ascending, into `own`. */
-static int64_t own_rows(const spt__side *s, const spt__side_rows *rows, int32_t *own)
+static int64_t own_rows(const spt__side *s, const spt__side_rows *rows, int32_t *list)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < s->record->n; i++)
-        if (rows->code[i] == rows->mine) own[n++] = (int32_t)i;
+        if (rows->code[i] == rows->mine) list[n++] = (int32_t)i;
     return n;
 }
 
-static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, spt__err *e)
+static int32_t fit_blocks(spt__side *s, const spt__side_rows *rows, const int32_t *own, int64_t n,
+                          spt__err *e)
 {
     const spt__record *r = s->record;
     const int structure = s->rule->structure;
-    int32_t *own = s->active;
-    const int64_t n = own_rows(s, rows, own);
     int64_t needed = 0;
     for (int32_t b = 0; b < s->blocks->n; b++) {
         s->of[b] = (spt__block_rows){0};
@@ -520,6 +343,7 @@ int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_r
 {
     s->blocks = blocks;
     SPT__TRY(reserve(s, s->rule->structure == SPT__STRUCTURE_TREE ? blocks->n : 0, e));
-    fit_widths(s, rows);
-    return fit_blocks(s, rows, e);
+    const int64_t n = own_rows(s, rows, s->active);
+    spt__widths_fit(s, rows, s->active, n);
+    return fit_blocks(s, rows, s->active, n, e);
 }

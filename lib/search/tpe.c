@@ -36,7 +36,9 @@ typedef struct tpe {
     bool ready;  /* the model, not the start-up, proposes */
     bool fitted; /* the model of all trials was made for this ask */
     /* The candidates of one batch, best first: a refusal moves on to the next. */
-    double *candidates; /* values of all of them */
+    spt__point *candidates;
+    double *candidate_numbers; /* values and positions of all of them */
+    int32_t *candidate_places;
     struct scored *order;
     int64_t batch; /* -1: none */
 } tpe;
@@ -73,6 +75,8 @@ static void tpe_destroy(spt__sampler *s)
     spt__free(s->ctx, t->code);
     spt__free(s->ctx, t->ranked);
     spt__free(s->ctx, t->candidates);
+    spt__free(s->ctx, t->candidate_numbers);
+    spt__free(s->ctx, t->candidate_places);
     spt__free(s->ctx, t->order);
     spt__free(s->ctx, t);
     s->memory = NULL;
@@ -91,6 +95,23 @@ static int32_t make_blocks(spt__sampler *s, spt__err *e)
     return SPT_OK;
 }
 
+static int32_t make_candidates(spt__sampler *s, spt__err *e)
+{
+    tpe *t = s->memory;
+    const size_t n = (size_t)t->rule.candidates, p = (size_t)s->space->n;
+    t->candidates = spt__alloc(s->ctx, n, sizeof *t->candidates);
+    t->candidate_numbers = spt__alloc(s->ctx, 2 * n * p, sizeof *t->candidate_numbers);
+    t->candidate_places = spt__alloc(s->ctx, n * p, sizeof *t->candidate_places);
+    t->order = spt__alloc(s->ctx, n, sizeof *t->order);
+    if (!t->candidates || !t->candidate_numbers || !t->candidate_places || !t->order)
+        return spt__nomem(e);
+    for (size_t c = 0; c < n; c++)
+        t->candidates[c] = (spt__point){.value = t->candidate_numbers + 2 * c * p,
+                                        .position = t->candidate_numbers + (2 * c + 1) * p,
+                                        .place = t->candidate_places + c * p};
+    return SPT_OK;
+}
+
 static int32_t tpe_init(spt__sampler *s, spt__err *e)
 {
     const int32_t p = s->space->n;
@@ -103,18 +124,13 @@ static int32_t tpe_init(spt__sampler *s, spt__err *e)
     SPT__TRY(spt__side_init(&t->bad, &t->record, &t->rule, false, e));
     SPT__TRY(spt__side_init(&t->focus_good, &t->record, &t->rule, true, e));
     SPT__TRY(spt__side_init(&t->focus_bad, &t->record, &t->rule, false, e));
-    const bool tree = t->rule.structure == SPT__STRUCTURE_TREE;
     t->rngs = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->rngs);
     t->value = spt__alloc(s->ctx, 2 * (size_t)p, sizeof *t->value);
     t->place = spt__alloc(s->ctx, (size_t)p, sizeof *t->place);
     t->common = spt__calloc(s->ctx, (size_t)p, sizeof *t->common);
     t->starts = spt__alloc(s->ctx, (size_t)p, sizeof *t->starts);
-    t->candidates = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates * (size_t)p : 1,
-                               sizeof *t->candidates);
-    t->order = spt__alloc(s->ctx, tree ? (size_t)t->rule.candidates : 1, sizeof *t->order);
-    if (!t->rngs || !t->value || !t->place || !t->common || !t->starts || !t->candidates ||
-        !t->order)
-        return spt__nomem(e);
+    if (!t->rngs || !t->value || !t->place || !t->common || !t->starts) return spt__nomem(e);
+    if (t->rule.structure == SPT__STRUCTURE_TREE) SPT__TRY(make_candidates(s, e));
     t->position = t->value + p;
     if (t->rule.structure != SPT__STRUCTURE_COMMON) SPT__TRY(make_blocks(s, e));
     for (int32_t i = 0; i < p; i++)
@@ -163,8 +179,11 @@ static int32_t split(spt__sampler *s, const spt__view *view, const bool *only, s
 /* The record, and what the sides know of rows that it has replaced. */
 static int32_t follow(tpe *t, const spt__view *view, spt__err *e)
 {
-    SPT__TRY(spt__record_follow(&t->record, view, e));
     spt__side *const sides[] = {&t->good, &t->bad, &t->focus_good, &t->focus_bad};
+    SPT__TRY(spt__record_compare(&t->record, view, e));
+    for (int i = 0; i < 4; i++)
+        spt__side_leave(sides[i]);
+    SPT__TRY(spt__record_follow(&t->record, view, e));
     for (int i = 0; i < 4; i++)
         spt__side_forget(sides[i]);
     return SPT_OK;
@@ -261,10 +280,10 @@ static bool touches(const spt__block *block, const double *values)
     return false;
 }
 
-static double bad_log(spt__side *bad, const spt__point *at)
+static double bad_log(spt__side *bad, const spt__point *at, int32_t lane)
 {
     double sum = 0;
-    spt__side_begin(bad, at);
+    spt__side_begin(bad, at, lane);
     for (int32_t b = 0; b < bad->blocks->n; b++)
         if (touches(&bad->blocks->items[b], at->value)) sum += spt__side_log(bad, b, at);
     return sum;
@@ -291,22 +310,27 @@ static double draw_whole(spt__sampler *s, spt__side *good, spt__point *at)
 static int32_t draw_tree(spt__sampler *s, int64_t sequence, int64_t batch, spt__err *e)
 {
     tpe *t = s->memory;
-    const size_t width = (size_t)s->space->n * sizeof *t->value;
-    spt__point at = {t->value, t->position, t->place};
+    const int32_t n = (int32_t)t->rule.candidates;
     bool focused = false;
     SPT__TRY(focus(s, sequence, batch, &focused, e));
     if (!focused) SPT__TRY(fit_all(s, e));
     spt__side *good = focused ? &t->focus_good : &t->good;
     spt__side *bad = focused ? &t->focus_bad : &t->bad;
     begin_streams(s, sequence, batch);
-    for (int64_t c = 0; c < t->rule.candidates; c++) {
-        const double log_good = draw_whole(s, good, &at);
+    for (int32_t c = 0; c < n; c++)
+        t->order[c] = (scored){draw_whole(s, good, &t->candidates[c]), c};
+    for (int32_t c = 0; c < n; c++) {
+        const spt__point *at = &t->candidates[c];
+        const int32_t lane = c % SPT__LANES, left = n - c;
+        if (lane == 0) spt__side_sieve(bad, at, left < SPT__LANES ? left : SPT__LANES);
         /* The densities of one branch know nothing of the others. */
-        const bool astray = focused && spt__branch_of(at.value, s->space->n) != t->branch;
-        t->order[c] = (scored){astray ? -INFINITY : log_good - bad_log(bad, &at), c};
-        memcpy(t->candidates + c * s->space->n, at.value, width);
+        const bool astray = focused && spt__branch_of(at->value, s->space->n) != t->branch;
+        if (astray)
+            t->order[c].score = -INFINITY;
+        else
+            t->order[c].score -= bad_log(bad, at, lane);
     }
-    qsort(t->order, (size_t)t->rule.candidates, sizeof *t->order, best_first);
+    qsort(t->order, (size_t)n, sizeof *t->order, best_first);
     t->batch = batch;
     return SPT_OK;
 }
@@ -323,7 +347,7 @@ static void draw_block(spt__sampler *s, int32_t b, double *values)
     for (int64_t c = 0; c < t->rule.candidates; c++) {
         spt__side_draw(&t->good, b, &at, t->rngs);
         double score = spt__side_log(&t->good, b, &at);
-        spt__side_begin(&t->bad, &at);
+        spt__side_begin(&t->bad, &at, 0);
         score -= spt__side_log(&t->bad, b, &at);
         if (c > 0 && !(score > most)) continue;
         most = score;
@@ -361,7 +385,7 @@ static int32_t tpe_draw(spt__sampler *s, int64_t sequence, int32_t attempt, doub
     } else if (tree) {
         const int64_t batch = attempt / t->rule.candidates, rank = attempt % t->rule.candidates;
         if (t->batch != batch) SPT__TRY(draw_tree(s, sequence, batch, e));
-        memcpy(values, t->candidates + t->order[rank].index * s->space->n,
+        memcpy(values, t->candidates[t->order[rank].index].value,
                (size_t)s->space->n * sizeof *values);
     } else {
         SPT__TRY(fit_all(s, e));
@@ -390,7 +414,8 @@ void spt__tpe_look(spt__sampler *s, const double *values, double *log_good, doub
     *log_good = 0;
     for (int32_t b = 0; b < t->blocks.n; b++)
         if (touches(&t->blocks.items[b], values)) *log_good += spt__side_log(&t->good, b, &at);
-    *log_bad = bad_log(&t->bad, &at);
+    spt__side_sieve(&t->bad, &at, 1);
+    *log_bad = bad_log(&t->bad, &at, 0);
 }
 
 const spt__sampler_kind spt__sampler_tpe = {.name = "tpe",

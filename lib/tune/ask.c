@@ -24,7 +24,6 @@ static int64_t read_rungs(const char *text, double *values)
 static int32_t remember_peers(spt_study *s, spt_trial *t, const spt__entry *entries, int64_t n)
 {
     if (s->rules.prune.kind == SPT__PRUNE_NONE || n == 0) return SPT_OK;
-    SPT__TRY(spt__history_snapshot(s->history, &t->seen));
     t->peers = spt__alloc(s->ctx, (size_t)n, sizeof *t->peers);
     if (t->peers == NULL) return spt__nomem(&s->ctx->err);
     if (s->rules.prune.lowest) {
@@ -132,10 +131,8 @@ static int32_t admit(void *arg)
 {
     const spt_trial *t = arg;
     spt_study *s = t->study;
-    int64_t counting, running;
     SPT__TRY(spt__study_refresh(s));
-    spt__study_tally(s, &counting, &running);
-    if (s->wanted >= 0 && counting + running >= s->wanted) return SPT__ENOUGH;
+    if (s->wanted >= 0 && s->tally.finished + s->tally.running >= s->wanted) return SPT__ENOUGH;
     for (int64_t i = s->n_marks; i-- > 0;)
         if (s->marks[i].sequence == t->sequence &&
             (s->marks[i].counts || s->marks[i].row->state == SPT_TRIAL_RUNNING))

@@ -4,36 +4,16 @@
 
 #include "../space/space.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-typedef struct candidate {
-    double value;
-    int64_t index;
-} candidate;
-
-static int by_value(const void *a, const void *b)
+/* Of n trials in order the first k that repeat no other, each configuration once; how many. */
+static int64_t candidates(const spt__row *const *rows, spt__rank *order, int64_t n, int64_t k)
 {
-    const candidate *x = a, *y = b;
-    if (x->value != y->value) return x->value < y->value ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-/* Complete trials that repeat no other, best first, each configuration once; how many. */
-static int64_t candidates(const spt__row *const *rows, int64_t n, bool maximizes, candidate *out)
-{
-    int64_t all = 0, used = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (rows[i]->state == SPT_TRIAL_COMPLETE && isfinite(rows[i]->value) &&
-            rows[i]->config != NULL && spt__row_repeats(rows[i]) < 0)
-            out[all++] = (candidate){maximizes ? -rows[i]->value : rows[i]->value, i};
-    qsort(out, (size_t)all, sizeof *out, by_value);
-    for (int64_t i = 0; i < all; i++) {
-        bool seen = false;
+    int64_t used = 0;
+    for (int64_t i = 0; i < n && used < k; i++) {
+        const spt__row *row = rows[order[i].index];
+        bool seen = row->config == NULL || spt__row_repeats(row) >= 0;
         for (int64_t j = 0; j < used && !seen; j++)
-            seen = spt_config_equal(rows[out[j].index]->config, rows[out[i].index]->config) == 1;
-        if (!seen) out[used++] = out[i];
+            seen = spt__config_same_values(rows[order[j].index]->config, row->config);
+        if (!seen) order[used++] = order[i];
     }
     return used;
 }
@@ -55,18 +35,13 @@ static int32_t queue_again(spt_study *s, const spt__row *row)
     spt__buf names, json;
     spt__buf_init(&names, s->ctx);
     spt__buf_init(&json, s->ctx);
-    for (int32_t i = 0; i < s->space->n; i++)
-        if (!isnan(row->config->value[i]))
-            spt__buf_printf(&names, "%s%s", names.size > 0 ? " " : "",
-                            s->space->parameters[i].name);
-    spt__buf_puts(&names, "");
-    if (!names.failed) spt__buf_json(&json, names.data);
+    int32_t status = spt__names_of(s, row->config, &names);
+    if (status >= 0) spt__buf_json(&json, names.data);
     spt__format(number, sizeof number, "%lld", (long long)row->number);
     const spt__attr attrs[] = {{"fixed", json.data}, {SPT__REPEATS, number}};
     const spt__begin begin = {.config = row->config, .attrs = attrs, .n_attrs = 2};
-    const int32_t status = names.failed || json.failed
-                               ? spt__nomem(&s->ctx->err)
-                               : spt__store_trial_queue(s->store, s->id, &begin, &at);
+    if (status >= 0 && json.failed) status = spt__nomem(&s->ctx->err);
+    if (status >= 0) status = spt__store_trial_queue(s->store, s->id, &begin, &at);
     spt__buf_free(&names);
     spt__buf_free(&json);
     return status;
@@ -74,14 +49,14 @@ static int32_t queue_again(spt_study *s, const spt__row *row)
 
 static int32_t confirm(spt_study *s, int64_t k, int64_t repeats, int64_t *enqueued)
 {
-    int64_t n;
+    int64_t n, ranked;
+    spt__rank *best = NULL;
     SPT__TRY(spt__study_refresh(s));
     const spt__row *const *rows = spt__history_rows(s->history, &n);
-    candidate *best = spt__alloc(s->ctx, (size_t)n, sizeof *best);
-    if (best == NULL) return spt__nomem(&s->ctx->err);
-    const int64_t found = candidates(rows, n, spt__history_maximizes(s->history), best);
+    SPT__TRY(spt__rank_trials(s->ctx, s->history, &best, &ranked));
+    const int64_t found = candidates(rows, best, ranked, k);
     int32_t status = SPT_OK;
-    for (int64_t i = 0; i < found && i < k; i++) {
+    for (int64_t i = 0; i < found; i++) {
         const spt__row *row = rows[best[i].index];
         for (int64_t r = repetitions(rows, n, row->number); r < repeats && status >= 0; r++) {
             status = queue_again(s, row);

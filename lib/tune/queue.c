@@ -19,25 +19,30 @@ static bool is_served(const spt__mark *mark)
            spt__row_attribute(mark->row, "refused") != NULL;
 }
 
+static int by_place(const void *pa, const void *pb)
+{
+    const spt__mark *a = *(const spt__mark *const *)pa, *b = *(const spt__mark *const *)pb;
+    if (a->queue != b->queue) return a->queue < b->queue ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* Of those that have the same place the last one came last. */
 int32_t spt__queue_next(spt_study *s, const spt__row **row)
 {
-    int64_t used = 0, n = 0, best = -1;
+    int64_t n = 0;
     *row = NULL;
-    for (int64_t i = 0; i < s->n_marks; i++)
-        n += s->marks[i].queue >= 0;
-    if (n == 0) return SPT_OK;
-    const spt__mark **queued = spt__alloc(s->ctx, (size_t)n, sizeof *queued);
+    if (s->tally.queued == 0) return SPT_OK;
+    const spt__mark **queued = spt__alloc(s->ctx, (size_t)s->tally.queued, sizeof *queued);
     if (queued == NULL) return spt__nomem(&s->ctx->err);
     for (int64_t i = 0; i < s->n_marks; i++)
-        if (s->marks[i].queue >= 0) queued[used++] = &s->marks[i];
-    for (int64_t i = 0; i < used; i++) {
-        const int64_t number = queued[i]->queue;
-        bool served = best >= 0 && number > best;
-        for (int64_t j = 0; j < used && !served; j++)
-            served = queued[j]->queue == number && is_served(queued[j]);
-        if (served) continue;
-        best = number;
-        *row = queued[i]->row;
+        if (s->marks[i].queue >= 0) queued[n++] = &s->marks[i];
+    qsort((void *)queued, (size_t)n, sizeof *queued, by_place);
+    for (int64_t i = 0; i < n && *row == NULL;) {
+        const int64_t place = queued[i]->queue;
+        bool served = false;
+        for (; i < n && queued[i]->queue == place; i++)
+            served = served || is_served(queued[i]);
+        if (!served) *row = queued[i - 1]->row;
     }
     spt__free(s->ctx, (void *)queued);
     return SPT_OK;
@@ -177,9 +182,18 @@ static int32_t find_same(spt_study *s, const char *names, const double *values, 
     return status;
 }
 
-/* A configuration that has only the named values, and the names. */
+int32_t spt__names_of(spt_study *s, const spt_config *config, spt__buf *list)
+{
+    for (int32_t i = 0; i < s->space->n; i++)
+        if (!isnan(config->value[i]))
+            spt__buf_printf(list, "%s%s", list->size > 0 ? " " : "", s->space->parameters[i].name);
+    spt__buf_puts(list, "");
+    return list->failed ? spt__nomem(&s->ctx->err) : SPT_OK;
+}
+
+/* A configuration that has only the named values; all that there are if names is NULL. */
 static int32_t take_part(spt_study *s, const spt_config *config, const char *const *names,
-                         int32_t n, spt_config *part, spt__buf *list)
+                         int32_t n, spt_config *part)
 {
     for (int32_t i = 0; i < n; i++) {
         const int32_t index = spt__space_index(s->space, names[i], &s->ctx->err);
@@ -189,13 +203,9 @@ static int32_t take_part(spt_study *s, const spt_config *config, const char *con
                              "parameter '%s' has no value in this configuration", names[i]);
         spt__config_set(part, index, config->value[index]);
     }
-    for (int32_t i = 0; i < s->space->n; i++) {
-        if (names == NULL && !isnan(config->value[i])) spt__config_set(part, i, config->value[i]);
-        if (!isnan(part->value[i]))
-            spt__buf_printf(list, "%s%s", list->size > 0 ? " " : "", s->space->parameters[i].name);
-    }
-    spt__buf_puts(list, "");
-    return list->failed ? spt__nomem(&s->ctx->err) : SPT_OK;
+    for (int32_t i = 0; i < s->space->n && names == NULL; i++)
+        if (!isnan(config->value[i])) spt__config_set(part, i, config->value[i]);
+    return SPT_OK;
 }
 
 static int32_t enqueue(spt_study *s, const spt_config *config, const char *const *names, int32_t n,
@@ -208,7 +218,8 @@ static int32_t enqueue(spt_study *s, const spt_config *config, const char *const
     int32_t status =
         names == NULL ? spt__study_check_given(s, config) : spt__study_check_space(s, config);
     if (status >= 0) status = spt__config_new_empty(s->ctx, s->space, &part, &s->ctx->err);
-    if (status >= 0) status = take_part(s, config, names, names != NULL ? n : 0, part, &list);
+    if (status >= 0) status = take_part(s, config, names, names != NULL ? n : 0, part);
+    if (status >= 0) status = spt__names_of(s, part, &list);
     if (status >= 0) status = spt__study_refresh(s);
     if (status >= 0) status = find_same(s, list.data, part->value, number);
     if (status >= 0 && *number < 0) {
@@ -238,40 +249,27 @@ int32_t spt_study_enqueue(spt_study *s, const spt_config *config, const char *co
 
 /* ---- from another study ---- */
 
-typedef struct ranked {
-    double value;
-    int64_t index;
-} ranked;
-
 static int by_rank(const void *a, const void *b)
 {
-    const ranked *x = a, *y = b;
+    const spt__rank *x = a, *y = b;
     if (x->value != y->value) return x->value < y->value ? -1 : 1;
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* The complete trials, best first. A study of another program may maximise: then its best is not
- * the lowest. */
-static int64_t rank_trials(const spt_history *h, ranked *order)
+int32_t spt__rank_trials(spt_ctx *ctx, const spt_history *h, spt__rank **out, int64_t *n)
 {
-    int64_t used = 0;
-    const int64_t best = spt_history_best(h);
-    spt_trial_info info;
-    spt_record_init(&info, sizeof info);
-    if (best < 0) return 0;
-    (void)spt_history_trial(h, best, &info);
-    const double top = info.value;
-    bool lowest = true;
-    for (int64_t i = 0; i < spt_history_count(h); i++) {
-        (void)spt_history_trial(h, i, &info);
-        if (info.state != SPT_TRIAL_COMPLETE || !isfinite(info.value)) continue;
-        order[used++] = (ranked){info.value, i};
-        if (info.value < top) lowest = false;
-    }
-    for (int64_t i = 0; i < used && !lowest; i++)
-        order[i].value = -order[i].value;
+    int64_t rows, used = 0;
+    const spt__row *const *row = spt__history_rows(h, &rows);
+    const bool highest = spt__history_maximizes(h);
+    spt__rank *order = spt__alloc(ctx, (size_t)rows, sizeof *order);
+    if (order == NULL) return spt__nomem(&ctx->err);
+    for (int64_t i = 0; i < rows; i++)
+        if (row[i]->state == SPT_TRIAL_COMPLETE && isfinite(row[i]->value))
+            order[used++] = (spt__rank){highest ? -row[i]->value : row[i]->value, i};
     qsort(order, (size_t)used, sizeof *order, by_rank);
-    return used;
+    *out = order;
+    *n = used;
+    return SPT_OK;
 }
 
 /* A configuration of another space in ours: parameters of the same name have the same value, those
@@ -343,9 +341,9 @@ static int32_t warm_start(spt_study *s, const spt_history *from, int64_t k, int6
         spt__free(s->ctx, then);
         return status;
     }
-    ranked *order = spt__alloc(s->ctx, (size_t)spt_history_count(from), sizeof *order);
-    int32_t status = order != NULL ? SPT_OK : spt__nomem(&s->ctx->err);
-    const int64_t n = order != NULL ? rank_trials(from, order) : 0;
+    spt__rank *order = NULL;
+    int64_t n = 0;
+    int32_t status = spt__rank_trials(s->ctx, from, &order, &n);
     for (int64_t i = 0; i < n && i < k && status >= 0; i++)
         status = take_over(s, from, order[i].index, enqueued);
     if (status >= 0) status = spt__store_pin(s->store, s->id, "warm_start", b.data);

@@ -32,13 +32,12 @@ typedef struct run {
 int32_t spt__study_emit(spt_study *study, const spt_trial *trial, spt_event *event)
 {
     if (study->events == NULL) return SPT_OK;
-    const int64_t best = spt_history_best(study->history);
-    int64_t n;
-    const spt__row *const *rows = spt__history_rows(study->history, &n);
+    const int64_t index = study->tally.best;
+    const spt__row *best = index >= 0 ? study->marks[index].row : NULL;
     event->trial = trial->number;
     event->config = trial->config;
-    event->best = best >= 0 ? rows[best]->value : NAN;
-    event->best_trial = best >= 0 ? rows[best]->number : -1;
+    event->best = best != NULL ? best->value : NAN;
+    event->best_trial = best != NULL ? best->number : -1;
     return study->events(event, study->events_hook.user);
 }
 
@@ -233,20 +232,17 @@ static int32_t fail_run(run *r, int32_t stop)
 /* What the best trial says: is it good enough, or has it been the best for too long? */
 static int32_t look_at_best(const spt_study *s)
 {
-    int64_t n, since = 0;
-    const spt__row *const *rows = spt__history_rows(s->history, &n);
-    const int64_t best = spt_history_best(s->history);
-    if (best < 0) return SPT_OK;
-    for (int64_t i = 0; i < n; i++)
-        if (rows[i]->state == SPT_TRIAL_WAITING && spt__row_repeats(rows[i]) >= 0) return SPT_OK;
+    int64_t since = 0;
+    if (s->tally.best < 0 || s->tally.waiting_again > 0) return SPT_OK;
+    const spt__mark *best = &s->marks[s->tally.best];
     const bool reached = spt__history_maximizes(s->history)
-                             ? s->rules.stop_at > -DBL_MAX && rows[best]->value >= s->rules.stop_at
-                             : rows[best]->value <= s->rules.stop_at;
+                             ? s->rules.stop_at > -DBL_MAX && best->row->value >= s->rules.stop_at
+                             : best->row->value <= s->rules.stop_at;
     if (reached) return SPT_STOP_TARGET;
     if (s->rules.patience == 0) return SPT_OK;
-    for (int64_t i = 0; i < n; i++)
-        since += s->marks[i].counts && spt__row_repeats(rows[i]) < 0 &&
-                 s->marks[i].sequence > s->marks[best].sequence;
+    for (int64_t i = 0; i < s->n_marks; i++)
+        since +=
+            s->marks[i].counts && s->marks[i].repeats < 0 && s->marks[i].sequence > best->sequence;
     return since >= s->rules.patience ? SPT_STOP_PLATEAU : SPT_OK;
 }
 
@@ -254,14 +250,12 @@ static int32_t look_at_best(const spt_study *s)
 static int32_t fill(run *r, int32_t *why)
 {
     spt_study *s = r->study;
-    int64_t counting, running;
     SPT__TRY(spt__study_refresh(s));
     *why = look_at_best(s);
     while (r->n < r->most && *why == SPT_OK) {
-        spt__study_tally(s, &counting, &running);
         if (spt__stopping(s->ctx))
             *why = SPT_STOP_HOST;
-        else if (counting + running >= r->trials)
+        else if (s->tally.finished + s->tally.running >= r->trials)
             *why = SPT_STOP_TRIALS;
         else if (r->seconds > 0 && spt__now() - r->clock >= r->seconds)
             *why = SPT_STOP_TIME;
@@ -279,7 +273,6 @@ enum { LINGER_SWEEP = 2 };
 static int32_t linger(run *r, int32_t *why)
 {
     spt_study *s = r->study;
-    int64_t counting, running;
     double until = spt__now(), pause = 0.02;
     *why = SPT_OK;
     for (;;) {
@@ -291,8 +284,10 @@ static int32_t linger(run *r, int32_t *why)
         if (*why != SPT_OK) return SPT_OK;
         SPT__TRY(spt__study_sweep(s, LINGER_SWEEP));
         SPT__TRY(spt__study_refresh(s));
-        spt__study_tally(s, &counting, &running);
-        if (counting >= r->trials || running == 0 || counting + running < r->trials) return SPT_OK;
+        const int64_t running = s->tally.running;
+        if (s->tally.finished >= r->trials || running == 0 ||
+            s->tally.finished + running < r->trials)
+            return SPT_OK;
         if (!r->told)
             spt__log(s->ctx, SPT_LOG_INFO,
                      "waiting for the last %lld trials of study '%s', which other workers run",
@@ -306,14 +301,13 @@ static int32_t linger(run *r, int32_t *why)
 static int32_t loop(run *r)
 {
     spt_study *s = r->study;
-    int64_t counting, running;
     for (;;) {
         int32_t why = SPT_OK, stop = SPT_OK;
         SPT__TRY(fill(r, &why));
         if (why == SPT_STOP_TARGET || why == SPT_STOP_PLATEAU) return why;
         if (r->n == 0) {
-            spt__study_tally(s, &counting, &running);
-            if (why != SPT_STOP_TRIALS || counting >= r->trials || !s->rules.linger) return why;
+            if (why != SPT_STOP_TRIALS || s->tally.finished >= r->trials || !s->rules.linger)
+                return why;
             SPT__TRY(linger(r, &why));
             if (why != SPT_OK) return why;
             continue;

@@ -3,7 +3,6 @@
 
 #include "../space/space.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 bool spt__sight_unusual(const spt__entry *entries, int64_t n, int64_t sequence)
@@ -14,22 +13,21 @@ bool spt__sight_unusual(const spt__entry *entries, int64_t n, int64_t sequence)
     return false;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
+enum { SAW = 1, PENDING = 2 };
 
-/* "0-4 7 9-10" */
-static void print_ranges(spt__buf *b, int64_t *numbers, int64_t n)
+/* "0-4 7 9-10": which of n numbers have this mark. */
+static void print_ranges(spt__buf *b, const uint8_t *marks, int64_t n, uint8_t mark)
 {
-    qsort(numbers, (size_t)n, sizeof *numbers, by_number);
+    bool first = true;
     spt__buf_puts(b, "\"");
-    for (int64_t i = 0, j; i < n; i = j) {
-        for (j = i + 1; j < n && numbers[j] == numbers[j - 1] + 1; j++) {
-        }
-        spt__buf_printf(b, "%s%lld", i > 0 ? " " : "", (long long)numbers[i]);
-        if (j > i + 1) spt__buf_printf(b, "-%lld", (long long)numbers[j - 1]);
+    for (int64_t i = 0; i < n; i++) {
+        if (marks[i] != mark) continue;
+        const int64_t from = i;
+        while (i + 1 < n && marks[i + 1] == mark)
+            i++;
+        spt__buf_printf(b, "%s%lld", first ? "" : " ", (long long)from);
+        if (i > from) spt__buf_printf(b, "-%lld", (long long)i);
+        first = false;
     }
     spt__buf_puts(b, "\"");
 }
@@ -37,15 +35,16 @@ static void print_ranges(spt__buf *b, int64_t *numbers, int64_t n)
 int32_t spt__sight_print(spt_ctx *ctx, const spt__entry *entries, int64_t n, spt__buf *saw,
                          spt__buf *pending)
 {
-    int64_t *numbers = spt__alloc(ctx, (size_t)n, sizeof *numbers);
-    if (numbers == NULL) return spt__nomem(&ctx->err);
-    for (int finished = 0; finished < 2; finished++) {
-        int64_t used = 0;
-        for (int64_t i = 0; i < n; i++)
-            if (entries[i].finished == (finished == 1)) numbers[used++] = entries[i].row->number;
-        print_ranges(finished ? saw : pending, numbers, used);
-    }
-    spt__free(ctx, numbers);
+    int64_t numbers = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (entries[i].number >= numbers) numbers = entries[i].number + 1;
+    uint8_t *marks = spt__calloc(ctx, (size_t)numbers, sizeof *marks);
+    if (marks == NULL) return spt__nomem(&ctx->err);
+    for (int64_t i = 0; i < n; i++)
+        marks[entries[i].number] = entries[i].finished ? SAW : PENDING;
+    print_ranges(saw, marks, numbers, SAW);
+    print_ranges(pending, marks, numbers, PENDING);
+    spt__free(ctx, marks);
     return saw->failed || pending->failed ? spt__nomem(&ctx->err) : SPT_OK;
 }
 
@@ -84,7 +83,7 @@ static int64_t recall(const spt_study *s, const spt__row *row, spt__entry *entri
         bool finished = saw != NULL ? in_ranges(saw, rows[i]->number)
                                     : spt__row_counts(rows[i]) && other < sequence;
         if (!finished && (pending == NULL || !in_ranges(pending, rows[i]->number))) continue;
-        entries[used++] = (spt__entry){rows[i], other, finished};
+        entries[used++] = (spt__entry){rows[i], other, rows[i]->number, finished};
     }
     spt__entries_sort(entries, used);
     return used;

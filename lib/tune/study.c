@@ -1,4 +1,4 @@
-/* Opening a study, what is on record with it, what its sampler sees. */
+/* Opening a study, what is on record with it, its trials as of now. */
 #include "study.h"
 
 #include "../base/threads.h"
@@ -66,6 +66,7 @@ int32_t spt_study_set_sampler(spt_study *s, spt_sampler *sampler)
     if (status < 0) return status;
     spt__sampler *before = s->sampler;
     s->sampler = spt__sampler_ref(sampler);
+    s->seen.source = ++sampler->sources;
     spt__sampler_free(before);
     return SPT_OK;
 }
@@ -152,6 +153,7 @@ static int32_t open_study(spt_study *s, const spt_space *space, const spt_option
 {
     SPT__TRY(find_or_make(s, space));
     SPT__TRY(spt__sampler_new(s->ctx, s->space, sampler, &s->sampler, &s->ctx->err));
+    s->seen.source = ++s->sampler->sources;
     SPT__TRY(tell_change(s, "library", "version", spt_version()));
     SPT__TRY(tell_change(s, "kernels", "the kernels", spt_ctx_kernels(s->ctx)));
     return spt__history_open(s->store, s->id, s->space, s->foreign, &s->history);
@@ -169,6 +171,7 @@ int32_t spt_study_open(spt_store *store, const char *name, const spt_space *spac
     s->ctx = spt__ctx_ref(ctx);
     s->refs = 1;
     s->wanted = -1;
+    s->tally.best = -1;
     spt__rules_init(&s->rules);
     s->store = spt__store_ref(store);
     s->name = spt__strdup(ctx, name != NULL ? name : "spectune");
@@ -190,6 +193,7 @@ void spt_study_free(spt_study *s)
     drop(&s->events_hook);
     spt_history_free(s->history);
     spt__free(ctx, s->marks);
+    spt__seen_free(s);
     spt__sampler_free(s->sampler);
     spt_space_free(s->space);
     spt__free(ctx, s->name);
@@ -228,6 +232,38 @@ int64_t spt__row_sequence(const spt__row *row)
     return number_attribute(row, "sequence", row->number);
 }
 
+static spt__mark mark_of(const spt__row *row)
+{
+    return (spt__mark){
+        .row = row,
+        .number = row->number,
+        .sequence = spt__row_sequence(row),
+        .queue = number_attribute(row, "queue", -1),
+        .repeats = spt__row_repeats(row),
+        .counts = spt__row_counts(row),
+        .waits = row->state == SPT_TRIAL_WAITING,
+        /* What another program runs may never end: nothing tells whether it does. */
+        .works = row->state == SPT_TRIAL_RUNNING && spt__row_attribute(row, "sequence") != NULL,
+        .settled = row->state != SPT_TRIAL_RUNNING && row->state != SPT_TRIAL_WAITING};
+}
+
+/* Add a mark to the tally (by 1) or take it out (by -1); one that is settled stays. */
+static void count_mark(spt_study *s, int64_t index, int64_t by)
+{
+    const spt__mark *m = &s->marks[index];
+    spt__tally *t = &s->tally;
+    t->finished += by * m->counts;
+    t->running += by * m->works;
+    t->queued += by * (m->queue >= 0);
+    t->waiting_again += by * (m->waits && m->repeats >= 0);
+    if (by < 0 || !m->settled || m->row->state != SPT_TRIAL_COMPLETE || !isfinite(m->row->value))
+        return;
+    const double value = m->row->value;
+    const double least = t->best >= 0 ? s->marks[t->best].row->value : 0;
+    const bool better = spt__history_maximizes(s->history) ? value > least : value < least;
+    if (t->best < 0 || better || (value == least && index < t->best)) t->best = index;
+}
+
 int32_t spt__study_refresh(spt_study *s)
 {
     int64_t n;
@@ -241,28 +277,15 @@ int32_t spt__study_refresh(spt_study *s)
         s->mark_capacity = capacity;
     }
     for (int64_t i = 0; i < n; i++) {
-        const spt__row *row = rows[i];
-        if (i < s->n_marks && s->marks[i].settled && s->marks[i].row == row) continue;
-        s->marks[i] = (spt__mark){.row = row,
-                                  .sequence = spt__row_sequence(row),
-                                  .queue = number_attribute(row, "queue", -1),
-                                  .counts = spt__row_counts(row),
-                                  .settled = row->state != SPT_TRIAL_RUNNING &&
-                                             row->state != SPT_TRIAL_WAITING};
+        if (i < s->n_marks) {
+            if (s->marks[i].settled && s->marks[i].row == rows[i]) continue;
+            count_mark(s, i, -1);
+        }
+        s->marks[i] = mark_of(rows[i]);
+        count_mark(s, i, 1);
     }
     s->n_marks = n;
     return SPT_OK;
-}
-
-void spt__study_tally(const spt_study *s, int64_t *counting, int64_t *running)
-{
-    *counting = *running = 0;
-    for (int64_t i = 0; i < s->n_marks; i++) {
-        *counting += s->marks[i].counts;
-        /* What another program runs may never end: nothing tells whether it still does. */
-        *running += s->marks[i].row->state == SPT_TRIAL_RUNNING &&
-                    spt__row_attribute(s->marks[i].row, "sequence") != NULL;
-    }
 }
 
 int32_t spt_study_history(spt_study *s, spt_history **out)
@@ -275,190 +298,4 @@ int32_t spt_study_history(spt_study *s, spt_history **out)
     SPT__TRY(spt__history_open(s->store, s->id, s->space, s->foreign, &h));
     *out = h;
     return SPT_OK;
-}
-
-/* ---- what the sampler sees ---- */
-
-static int by_sequence(const void *a, const void *b)
-{
-    const spt__entry *x = a, *y = b;
-    if (x->finished != y->finished) return x->finished ? -1 : 1;
-    if (x->sequence != y->sequence) return x->sequence < y->sequence ? -1 : 1;
-    return x->row->number < y->row->number ? -1 : x->row->number > y->row->number;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-void spt__entries_sort(spt__entry *entries, int64_t n)
-{
-    int64_t i = 1;
-    while (i < n && by_sequence(&entries[i - 1], &entries[i]) <= 0)
-        i++;
-    if (i >= n) return; /* the rule */
-    qsort(entries, (size_t)n, sizeof *entries, by_sequence);
-}
-
-int32_t spt__study_collect(spt_study *s, spt__entry **out, int64_t *count, int64_t *next)
-{
-    int64_t used = 0;
-    const int64_t n = s->n_marks;
-    bool sorted = true;
-    spt__entry *entries = spt__alloc(s->ctx, (size_t)n, sizeof *entries);
-    int64_t *sequences = spt__alloc(s->ctx, (size_t)n, sizeof *sequences);
-    if (entries == NULL || sequences == NULL) {
-        spt__free(s->ctx, entries);
-        spt__free(s->ctx, sequences);
-        return spt__nomem(&s->ctx->err);
-    }
-    for (int64_t i = 0; i < n; i++) {
-        const spt__mark *m = &s->marks[i];
-        if (!m->counts && m->row->state != SPT_TRIAL_RUNNING) continue;
-        sequences[used] = m->sequence;
-        entries[used] = (spt__entry){m->row, m->sequence, m->counts};
-        sorted = sorted && (used == 0 || sequences[used - 1] <= sequences[used]);
-        used++;
-    }
-    if (!sorted) qsort(sequences, (size_t)used, sizeof *sequences, by_value);
-    *next = 0;
-    for (int64_t i = 0; i < used && sequences[i] <= *next; i++)
-        if (sequences[i] == *next) *next += 1;
-    spt__free(s->ctx, sequences);
-    /* With K in flight trial n knows how those up to n - K ended, not those between, whether or not
-     * they have ended by now. */
-    if (s->rules.wait && s->rules.in_flight > 0)
-        for (int64_t i = 0; i < used; i++)
-            if (entries[i].sequence > *next - s->rules.in_flight) entries[i].finished = false;
-    spt__entries_sort(entries, used);
-    *out = entries;
-    *count = used;
-    return SPT_OK;
-}
-
-/* Who asks, for the check of a proposal. */
-typedef struct asker {
-    spt_study *study;
-    const spt__entry *entries;
-    int64_t n, refused; /* as duplicates */
-} asker;
-
-enum { DUPLICATES_AVOIDED = 100 };
-
-static bool is_duplicate(const asker *a, const spt_config *config)
-{
-    for (int64_t i = 0; i < a->n; i++)
-        if (a->entries[i].row->config != NULL &&
-            spt__config_same_values(config, a->entries[i].row->config))
-            return true;
-    return false;
-}
-
-static int32_t accept_proposal(const spt_config *config, void *arg)
-{
-    asker *a = arg;
-    spt_study *s = a->study;
-    const spt__duplicates rule = s->rules.duplicates;
-    if ((rule == SPT__NEVER || (rule == SPT__AVOID && a->refused < DUPLICATES_AVOIDED)) &&
-        is_duplicate(a, config)) {
-        a->refused++;
-        return spt__fail(&s->ctx->err, SPT_EINVAL, "a trial has had this configuration");
-    }
-    return s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
-}
-
-/* A sampler that the host made may have an equal space of its own. */
-static int32_t make_ours(spt_study *s, spt_config **config)
-{
-    spt_config *proposed = *config;
-    if (proposed->space == s->space) return SPT_OK;
-    *config = NULL;
-    const int32_t status =
-        spt__config_from_values(s->ctx, s->space, proposed->value, config, &s->ctx->err);
-    spt_config_free(proposed);
-    return status;
-}
-
-static spt__curve curve_of(const spt__row *row)
-{
-    return (spt__curve){.steps = row->steps,
-                        .values = row->step_values,
-                        .n = row->n_steps,
-                        .complete = row->state == SPT_TRIAL_COMPLETE,
-                        .value = row->value};
-}
-
-/* The best complete trial that is seen, NULL if there is none. */
-static const spt__row *best_seen(const spt_study *s, const spt__entry *entries, int64_t n)
-{
-    const double sign = spt__history_maximizes(s->history) ? -1 : 1;
-    const spt__row *best = NULL;
-    for (int64_t i = 0; i < n; i++)
-        if (entries[i].finished && entries[i].row->state == SPT_TRIAL_COMPLETE &&
-            (best == NULL || sign * entries[i].row->value < sign * best->value))
-            best = entries[i].row;
-    return best;
-}
-
-/* The loss as a sampler sees it. The mean of a pruned trial's folds is not comparable, since the
- * easy ones may come first. */
-static double seen_loss(const spt__row *row, int32_t state, const spt__row *best)
-{
-    double loss = row->value;
-    if (state != SPT_TRIAL_COMPLETE && state != SPT_TRIAL_PRUNED) return INFINITY;
-    if (state == SPT_TRIAL_PRUNED && best != NULL) {
-        const spt__curve own = curve_of(row), complete = curve_of(best);
-        const double estimate = spt__prune_estimate(&own, &complete);
-        if (!isnan(estimate)) loss = estimate;
-    }
-    return isnan(loss) ? INFINITY : loss;
-}
-
-int32_t spt__study_propose(spt_study *s, const spt__entry *entries, int64_t n, int64_t sequence,
-                           spt__accept_fn accept, void *arg, spt_config **config)
-{
-    asker who = {.study = s, .entries = entries, .n = n};
-    const size_t p = (size_t)s->space->n;
-    double *values = spt__alloc(s->ctx, (size_t)n * p, sizeof *values);
-    double *loss = spt__alloc(s->ctx, (size_t)n, sizeof *loss);
-    int32_t *state = spt__alloc(s->ctx, (size_t)n, sizeof *state);
-    int64_t *order = spt__alloc(s->ctx, (size_t)n, sizeof *order);
-    int64_t *steps = spt__alloc(s->ctx, (size_t)n, sizeof *steps);
-    int32_t status;
-    if (values == NULL || loss == NULL || state == NULL || order == NULL || steps == NULL) {
-        status = spt__nomem(&s->ctx->err);
-    } else {
-        int64_t used = 0;
-        const spt__row *best = best_seen(s, entries, n);
-        const bool maximizes = spt__history_maximizes(s->history);
-        for (int64_t i = 0; i < n; i++) {
-            const spt__row *row = entries[i].row;
-            if (row->config == NULL) continue;
-            memcpy(values + (size_t)used * p, row->config->value, p * sizeof *values);
-            state[used] = entries[i].finished ? row->state : SPT_TRIAL_RUNNING;
-            loss[used] = seen_loss(row, state[used], best);
-            if (maximizes && isfinite(loss[used])) loss[used] = -loss[used];
-            steps[used] = row->n_steps;
-            order[used++] = entries[i].sequence;
-        }
-        const spt__view view = {.n = used,
-                                .n_params = s->space->n,
-                                .values = values,
-                                .loss = loss,
-                                .state = state,
-                                .sequence = order,
-                                .steps = steps};
-        status = spt__sampler_propose(s->sampler, &view, sequence,
-                                      accept != NULL ? accept : accept_proposal,
-                                      accept != NULL ? arg : &who, config, &s->ctx->err);
-        if (status == SPT_OK) status = make_ours(s, config);
-    }
-    spt__free(s->ctx, values);
-    spt__free(s->ctx, loss);
-    spt__free(s->ctx, state);
-    spt__free(s->ctx, order);
-    spt__free(s->ctx, steps);
-    return status;
 }

@@ -40,9 +40,43 @@ typedef struct spt__rules {
 /* What is asked of every trial each time, looked up once. */
 typedef struct spt__mark {
     const spt__row *row;
-    int64_t sequence, queue; /* queue: -1 if it was never enqueued */
-    bool counts, settled;    /* settled: it has ended, so nothing of this changes */
+    int64_t number, sequence;
+    int64_t queue, repeats; /* -1: it was never enqueued, it repeats no other */
+    bool counts, waits;
+    bool works;   /* a worker of this library runs it */
+    bool settled; /* it has ended, so nothing of this changes */
 } spt__mark;
+
+/* What would take a look at every mark. */
+typedef struct spt__tally {
+    int64_t finished;      /* that count */
+    int64_t running;       /* that workers of this library run */
+    int64_t queued;        /* that were ever enqueued */
+    int64_t waiting_again; /* repetitions that nobody has run yet */
+    int64_t best;          /* index of the best complete trial, -1: none (spt_history_best()) */
+} spt__tally;
+
+/* What the sampler sees: one entry per trial. */
+typedef struct spt__entry {
+    const spt__row *row;
+    int64_t sequence, number;
+    bool finished; /* else it counts as running, though it may have ended */
+} spt__entry;
+
+/* The trials as the sampler saw them last, in one piece; see seen.c. */
+typedef struct spt__seen {
+    spt__entry *entries; /* of which this was made */
+    int64_t n_entries, capacity;
+    int64_t *place;        /* per entry: how many before it have a configuration */
+    int64_t n;             /* that have one; the arrays of a view: */
+    const spt__row **rows; /* of finished ones valid, of others not */
+    double *values, *loss;
+    int32_t *state;
+    int64_t *sequence, *steps, *key;
+    double sign;          /* -1 where the highest value is the best */
+    const spt__row *best; /* what losses of pruned trials were estimated by */
+    uint64_t source;      /* the sampler's name for the keys */
+} spt__seen;
 
 struct spt_study {
     spt_ctx *ctx;
@@ -55,6 +89,8 @@ struct spt_study {
     spt_history *history; /* grows; refreshed when it is looked at */
     spt__mark *marks;     /* one per row of it, as of the last refresh */
     int64_t n_marks, mark_capacity;
+    spt__tally tally; /* of the marks */
+    spt__seen seen;
     spt_objective_fn objective;
     struct spt_cv *cv; /* when the objective is a cross-validation's; kept alive by its hook */
     spt_check_fn check;
@@ -83,13 +119,6 @@ typedef struct spt__note_block {
 enum { SPT__RUNGS = 8 };
 extern const int64_t spt__rung_epochs[SPT__RUNGS];
 
-/* What the sampler sees: one entry per trial. */
-typedef struct spt__entry {
-    const spt__row *row;
-    int64_t sequence;
-    bool finished; /* else it counts as running, though it may have ended */
-} spt__entry;
-
 struct spt_trial {
     spt_study *study;
     int64_t id, number;
@@ -109,8 +138,7 @@ struct spt_trial {
     int64_t *steps;
     double *values;
     int64_t n_steps, step_capacity;
-    spt_history *seen; /* keeps the peers' numbers alive */
-    spt__curve *peers;
+    spt__curve *peers; /* their numbers are the history's: finished rows stay */
     int64_t n_peers;
     /* The same for a cross-validation whose steps are epochs: values at the rungs of its first
      * fold. */
@@ -146,6 +174,9 @@ int32_t spt__study_collect(spt_study *study, spt__entry **out, int64_t *count, i
 /* What the sampler proposes to who sees these entries, sorted. `accept` NULL: the study's own. */
 int32_t spt__study_propose(spt_study *study, const spt__entry *entries, int64_t n, int64_t sequence,
                            spt__accept_fn accept, void *arg, spt_config **config);
+/* These entries as a view, which holds until the next call. */
+int32_t spt__seen_update(spt_study *study, const spt__entry *entries, int64_t n, spt__view *view);
+void spt__seen_free(spt_study *study);
 /* Finished ones first, each kind by sequence number. */
 void spt__entries_sort(spt__entry *entries, int64_t n);
 
@@ -157,6 +188,14 @@ int32_t spt__queue_config(spt_study *study, const spt__row *row, const spt__entr
                           int64_t n, int64_t sequence, spt_config **out);
 /* Nothing allows it, for the reason in the context's error text: it is not tried again. */
 int32_t spt__queue_refuse(spt_study *study, const spt__row *row);
+/* Names of the parameters that have a value, blanks between them; list->data is never NULL. */
+int32_t spt__names_of(spt_study *study, const spt_config *config, spt__buf *list);
+/* The complete trials of a history, best first (spt__free). */
+typedef struct spt__rank {
+    double value; /* less is better, also where the history has it the other way round */
+    int64_t index;
+} spt__rank;
+int32_t spt__rank_trials(spt_ctx *ctx, const spt_history *history, spt__rank **out, int64_t *n);
 const char *spt__row_attribute(const spt__row *row, const char *key);
 
 /* Is it anything but the results of the trials 0 to sequence - 1? */
@@ -174,8 +213,6 @@ bool spt__trial_overdue(const spt_trial *trial);
 
 /* Bring the history, and the marks, up to date. */
 int32_t spt__study_refresh(spt_study *study);
-/* Trials that count, and those that workers of this library run. */
-void spt__study_tally(const spt_study *study, int64_t *counting, int64_t *running);
 /* End the trials of workers that are gone, unless that was done less than `seconds` ago. */
 int32_t spt__study_sweep(spt_study *study, double seconds);
 

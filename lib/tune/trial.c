@@ -254,7 +254,6 @@ void spt_trial_free(spt_trial *t)
     spt__free(ctx, t->peers);
     spt__free(ctx, t->rung_peers);
     spt__free(ctx, t->rung_values);
-    spt_history_free(t->seen);
     spt__free(ctx, t->texts);
     spt__free(ctx, t->blocks);
     spt_config_free(t->config);

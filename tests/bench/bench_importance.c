@@ -4,50 +4,17 @@
  *
  * Makes the study in STORE (a file, or memory:) unless it is there, analyses it with all pairs, and
  * prints the seconds of each repeat. */
-#define _POSIX_C_SOURCE 200809L
+#include "bench.h"
+
 #include <math.h>
-#include <spectune.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void must(spt_ctx *ctx, int32_t status)
 {
     if (status >= 0) return;
     fprintf(stderr, "bench_importance: %s\n", spt_ctx_last_error(ctx));
     exit(1);
-}
-
-/* By turns a float, a logarithm, a whole number, a grid, a category. */
-static void add_parameter(spt_ctx *ctx, spt_space *space, int i)
-{
-    static const char *const choices[] = {"a", "b", "c", "d"};
-    char name[32];
-    snprintf(name, sizeof name, "p%02d", i);
-    switch (i % 5) {
-    case 0:
-        must(ctx, spt_space_add_float(space, name, 0, 1, 0, 0, 0.5));
-        break;
-    case 1:
-        must(ctx, spt_space_add_float(space, name, 1e-5, 1e-1, 0, 1, 1e-3));
-        break;
-    case 2:
-        must(ctx, spt_space_add_int(space, name, 1, 64, 1, 0, 8));
-        break;
-    case 3:
-        must(ctx, spt_space_add_float(space, name, 0, 0.6, 0.05, 0, 0.1));
-        break;
-    default:
-        must(ctx, spt_space_add_categorical(space, name, choices, 4, 0));
-    }
 }
 
 /* 0 to 1 along the parameter's scale. */
@@ -87,9 +54,7 @@ static spt_history *history_of(spt_ctx *ctx, const char *url, int trials, int *p
     spt_options *sampler = NULL;
     spt_study *study = NULL;
     spt_history *history = NULL;
-    must(ctx, spt_space_new(ctx, "bench", &space));
-    for (int i = 0; i < *parameters; i++)
-        add_parameter(ctx, space, i);
+    must(ctx, bench_mixed_space(ctx, *parameters, &space));
     must(ctx, spt_store_open(ctx, url, SPT_STORE_CREATE, &store));
     must(ctx, spt_sampler_options_new(ctx, &sampler));
     must(ctx, spt_options_set_text(sampler, "sampler", "random"));
@@ -120,9 +85,9 @@ int main(int argc, char **argv)
     must(ctx, spt_options_set_number(forest, "trees", atoi(argv[4])));
     for (int i = 0; i < atoi(argv[6]); i++) {
         spt_fanova *f = NULL;
-        const double start = now();
+        const double start = bench_now();
         must(ctx, spt_fanova_new(ctx, history, forest, &f));
-        const double seconds = now() - start;
+        const double seconds = bench_now() - start;
         printf("%.6f %lld %d %.4f\n", seconds, (long long)spt_fanova_pair_count(f),
                spt_fanova_count(f), spt_fanova_out_of_bag(f));
         spt_fanova_free(f);

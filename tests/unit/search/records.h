@@ -100,7 +100,7 @@ static inline void end(record *r)
 
 static inline spt__view view(const record *r)
 {
-    return (spt__view){r->n, r->n_params, r->values, r->loss, r->state, r->sequence, NULL};
+    return (spt__view){r->n, r->n_params, r->values, r->loss, r->state, r->sequence, NULL, NULL, 0};
 }
 
 static inline int32_t propose_to(record *r, spt__accept_fn accept, void *arg, spt_config **out)

@@ -139,7 +139,7 @@ START_TEST(nothing_is_missed)
         state[i] = SPT_TRIAL_COMPLETE;
         loss[i] = i;
     }
-    const spt__view view = {MANY, 4, values, loss, state, sequence, NULL};
+    const spt__view view = {MANY, 4, values, loss, state, sequence, NULL, NULL, 0};
     OK(ctx, spt__tpe_fit(s, &view, &ctx->err));
     for (int t = 0; t < 50; t++) {
         double v[4], good, bad, sum = 0, total = 1, prior = 1;

@@ -263,6 +263,57 @@ START_TEST(two_programs)
 }
 END_TEST
 
+/* Three handles whose trials report steps and end in every way and in any order. Whoever opens the
+ * study afterwards, and has seen nothing of it, makes every proposal anew. */
+START_TEST(workers)
+{
+    enum { HANDLES = 3, EACH = 3, MANY = 150 };
+    static const char *const rules[] = {"wait=no in_flight=3 duplicates=avoid",
+                                        "wait=no in_flight=9 prune=median prune_after=2"};
+    desk d;
+    spt__rng rng;
+    spt_study *studies[HANDLES] = {NULL}, *fresh = NULL;
+    spt_trial *flying[HANDLES * EACH] = {NULL};
+    open_desk(&d, "tpe", rules[_i]);
+    spt_options *s = new_sampler(d.ctx, "tpe", 4), *o = new_rules(d.ctx, rules[_i]);
+    spt__rng_init(&rng, 8, SPT__RNG_TEST, (uint64_t)_i, 0);
+    studies[0] = d.study;
+    for (int i = 1; i < HANDLES; i++) {
+        OK(d.ctx, spt_study_open(d.store, "s", NULL, s, &studies[i]));
+        OK(d.ctx, spt_study_set_options(studies[i], o));
+    }
+    for (int n = 0; n < MANY; n++) {
+        const int at = (int)(spt__rng_double(&rng) * HANDLES * EACH), h = at % HANDLES;
+        spt_trial *t = flying[at];
+        const double way = spt__rng_double(&rng), loss = t != NULL ? loss_of(t) : 0;
+        const int64_t steps =
+            way >= 0.6 ? 2 : 4; /* what a pruned one would have come to is guessed */
+        for (int64_t step = 0; t != NULL && step < steps; step++)
+            OK(d.ctx, spt_trial_report(t, step, loss + 0.1 * sin((double)(n + step))));
+        if (t != NULL && way < 0.9) /* else it is abandoned */
+            OK(d.ctx, spt_study_tell(studies[h], t,
+                                     way < 0.6   ? SPT_TRIAL_COMPLETE
+                                     : way < 0.8 ? SPT_TRIAL_PRUNED
+                                                 : SPT_TRIAL_FAILED,
+                                     loss));
+        spt_trial_free(t);
+        OK(d.ctx, spt_study_ask(studies[h], &flying[at]));
+    }
+    OK(d.ctx, spt_study_open(d.store, "s", NULL, s, &fresh));
+    OK(d.ctx, spt_study_set_options(fresh, o));
+    replay_all(d.ctx, fresh);
+    replay_all(d.ctx, studies[1]);
+    for (int i = 0; i < HANDLES * EACH; i++)
+        spt_trial_free(flying[i]);
+    for (int i = 1; i < HANDLES; i++)
+        spt_study_free(studies[i]);
+    spt_study_free(fresh);
+    spt_options_free(s);
+    spt_options_free(o);
+    close_desk(&d);
+}
+END_TEST
+
 /* ---- what callbacks may not do ---- */
 
 static int32_t nested_objective(spt_trial *trial, double *loss, void *user)
@@ -326,4 +377,5 @@ END_TEST
 SUITE_MAIN("tune flight", tcase_add_loop_test(tcase, threads_change_nothing, 0, 4);
            tcase_add_test(tcase, flights_differ); tcase_add_loop_test(tcase, nobody_waits, 0, 3);
            tcase_add_test(tcase, told_in_any_order); tcase_add_test(tcase, many_at_once);
-           tcase_add_test(tcase, two_programs); tcase_add_loop_test(tcase, re_entry, 0, 3);)
+           tcase_add_test(tcase, two_programs); tcase_add_loop_test(tcase, workers, 0, 2);
+           tcase_add_loop_test(tcase, re_entry, 0, 3);)
