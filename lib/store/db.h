@@ -14,6 +14,16 @@
 enum { SPT__STORE_FORMAT = 1 };
 #define SPT__STORE_FORMAT_TEXT "1"
 
+/* System attributes of a study that are ours. */
+#define SPT__SPACE_KEY "spectune:space"
+#define SPT__FORMAT_KEY "spectune:format"
+/* A store that Optuna made has no such table. */
+#define SPT__BLOCKS_TABLE "spectune_blocks"
+
+/* Of spt_trial_state, as databases have them. */
+enum { SPT__STATES = 5 };
+extern const char *const spt__state_words[SPT__STATES];
+
 enum { SPT__DB_PATIENCE = 60 /* seconds that a lock is waited for */ };
 
 /* What the functions below return inside a transaction when the connection is gone; nobody outside
@@ -143,6 +153,8 @@ struct spt_store {
 int32_t spt__schema_check(spt_store *s);
 /* Make the tables that are missing. In a transaction that writes. */
 int32_t spt__schema_make(spt_store *s);
+/* The table of blocks, which a store that Optuna made has not. In a transaction that writes. */
+int32_t spt__schema_blocks(spt_store *s);
 
 /* ---- stamp.c ---- */
 

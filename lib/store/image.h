@@ -86,11 +86,6 @@ char *spt__time_full(spt_ctx *ctx, const char *text);
 enum { SPT__EXPORT_VERSION = 1 };
 /* JSON that strict readers refuse stands in an object with this one key. */
 #define SPT__UNPARSED "unparsed"
-/* System attributes of a study that are ours. */
-#define SPT__SPACE_KEY "spectune:space"
-#define SPT__FORMAT_KEY "spectune:format"
-/* A store that Optuna made has no such table. */
-#define SPT__BLOCKS_TABLE "spectune_blocks"
 
 int32_t spt__export_csv(const spt__image *image, spt__buf *b);
 

@@ -40,9 +40,8 @@ const char *spt__row_text(const spt__row *row, const char *key)
 
 static int32_t state_of(const char *text)
 {
-    static const char *const names[] = {"RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"};
-    for (int32_t i = 0; text != NULL && i < 5; i++)
-        if (strcmp(names[i], text) == 0) return i;
+    for (int32_t i = 0; text != NULL && i < SPT__STATES; i++)
+        if (strcmp(spt__state_words[i], text) == 0) return i;
     return SPT_TRIAL_FAILED;
 }
 

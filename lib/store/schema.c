@@ -43,3 +43,10 @@ int32_t spt__schema_check(spt_store *s)
                          s->path, (long long)version, (int)OPTUNA_SCHEMA);
     return SPT_OK;
 }
+
+int32_t spt__schema_blocks(spt_store *s)
+{
+    int64_t there = 0;
+    SPT__TRY(spt__db_int(s, &there, s->driver->count_table, "t", SPT__BLOCKS_TABLE));
+    return there != 0 ? SPT_OK : spt__db_script(s, s->driver->tables);
+}

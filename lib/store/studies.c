@@ -127,12 +127,12 @@ static int32_t put_space(spt_store *s, int64_t study, const spt_space *space)
     spt__buf_init(&xml, s->ctx);
     spt__space_print(space, &xml);
     int32_t status = xml.failed ? spt__nomem(&s->ctx->err)
-                                : set_attribute(s, true, study, "spectune:space", xml.data);
+                                : set_attribute(s, true, study, SPT__SPACE_KEY, xml.data);
     spt__buf_free(&xml);
     if (status < 0) return status;
     return spt__db_run(s,
                        "INSERT INTO study_system_attributes (study_id, key, value_json)"
-                       " VALUES (?, 'spectune:format', ?) ON CONFLICT (study_id, key)"
+                       " VALUES (?, '" SPT__FORMAT_KEY "', ?) ON CONFLICT (study_id, key)"
                        " DO UPDATE SET value_json = excluded.value_json",
                        "it", study, SPT__STORE_FORMAT_TEXT);
 }
@@ -209,7 +209,7 @@ static int32_t read_space(spt_store *s, void *arg)
     r->inferred = false;
     int32_t status = spt__db_int(s, &format,
                                  "SELECT CAST(value_json AS INTEGER) FROM study_system_attributes"
-                                 " WHERE study_id = ? AND key = 'spectune:format'",
+                                 " WHERE study_id = ? AND key = '" SPT__FORMAT_KEY "'",
                                  "i", r->study);
     if (status < 0 && status != SPT_ENOTFOUND) return status;
     if (format > SPT__STORE_FORMAT)
@@ -218,7 +218,7 @@ static int32_t read_space(spt_store *s, void *arg)
                          s->path, (long long)format, (int)SPT__STORE_FORMAT);
     SPT__TRY(spt__db_query(s, &q,
                            "SELECT value_json FROM study_system_attributes"
-                           " WHERE study_id = ? AND key = 'spectune:space'",
+                           " WHERE study_id = ? AND key = '" SPT__SPACE_KEY "'",
                            "i", r->study));
     status = spt__db_row(&q);
     if (status < 0) return status;
@@ -360,21 +360,29 @@ typedef struct blocks {
     int64_t size;
 } blocks;
 
+static int32_t no_block(spt_store *s, const blocks *b)
+{
+    return spt__fail(&s->ctx->err, SPT_ENOTFOUND, "%s: the %s has no block '%s'", s->path,
+                     b->trial < 0 ? "study" : "trial", b->key);
+}
+
 static int32_t read_block(spt_store *s, void *arg)
 {
     blocks *b = arg;
     spt__cursor q;
+    int64_t there = 0;
     spt__free(s->ctx, b->data);
     b->data = NULL;
+    /* A store that Optuna made has no such table. */
+    SPT__TRY(spt__db_int(s, &there, s->driver->count_table, "t", SPT__BLOCKS_TABLE));
+    if (there == 0) return no_block(s, b);
     SPT__TRY(spt__db_query(s, &q,
                            "SELECT data FROM spectune_blocks"
                            " WHERE study_id = ? AND trial_id = ? AND key = ?",
                            "iit", b->study, b->trial, b->key));
     const int32_t status = spt__db_row(&q);
     if (status < 0) return status;
-    if (status == 0)
-        return spt__fail(&s->ctx->err, SPT_ENOTFOUND, "%s: the %s has no block '%s'", s->path,
-                         b->trial < 0 ? "study" : "trial", b->key);
+    if (status == 0) return no_block(s, b);
     const void *found = spt__col_bytes(&q, 0, &b->size);
     b->data = spt__alloc(s->ctx, (size_t)b->size, 1);
     if (b->data != NULL && found != NULL) memcpy(b->data, found, (size_t)b->size);
@@ -395,6 +403,7 @@ int32_t spt__store_get_block(spt_store *s, int64_t study, int64_t trial, const c
 static int32_t put_block(spt_store *s, void *arg)
 {
     const blocks *b = arg;
+    SPT__TRY(spt__schema_blocks(s));
     return spt__db_run(s,
                        "INSERT INTO spectune_blocks (study_id, trial_id, key, data)"
                        " VALUES (?, -1, ?, ?) ON CONFLICT DO NOTHING",

@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+const char *const spt__state_words[SPT__STATES] = {"RUNNING", "COMPLETE", "PRUNED", "FAIL",
+                                                   "WAITING"};
+
 const char *spt_trial_state_name(int32_t state)
 {
     static const char *const names[] = {"running", "complete", "pruned", "failed", "waiting"};
@@ -399,6 +402,7 @@ static int32_t put_fold_scores(spt_store *s, int64_t id)
 static int32_t put_blocks(spt_store *s, int64_t id, const spt__finish *f)
 {
     int64_t study = 0;
+    SPT__TRY(spt__schema_blocks(s));
     SPT__TRY(spt__db_int(s, &study, "SELECT study_id FROM trials WHERE trial_id = ?", "i", id));
     for (size_t i = 0; i < f->n_blocks; i++)
         SPT__TRY(spt__db_run(s,
@@ -418,7 +422,6 @@ typedef struct ending {
 
 static int32_t finish_body(spt_store *s, void *arg)
 {
-    static const char *const names[] = {"RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"};
     ending *e = arg;
     const spt__finish *f = e->finish;
     char now[32];
@@ -440,7 +443,7 @@ static int32_t finish_body(spt_store *s, void *arg)
     if (e->state == SPT_TRIAL_COMPLETE) SPT__TRY(put_fold_scores(s, e->id));
     spt__utc(now);
     return spt__db_run(s, "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?",
-                       "tti", names[e->state], now, e->id);
+                       "tti", spt__state_words[e->state], now, e->id);
 }
 
 int32_t spt__store_trial_finish(spt_store *s, int64_t id, spt__finish *f)

@@ -37,12 +37,15 @@ def report(study, importances=False):
 
 
 def work(study):
-    best = study.best_trial
-    ranges = best.distributions
-    study.enqueue_trial(best.params)
+    ranges = {}
+    for t in study.trials:
+        ranges.update(t.distributions)
+    study.enqueue_trial(study.best_trial.params)
 
     def objective(trial):
-        values = [suggest(trial, name, d) for name, d in ranges.items()]
+        # the tree of the space, which Optuna's files cannot tell it
+        blocks = suggest(trial, "conv_blocks", ranges["conv_blocks"])
+        values = [suggest(trial, name, d) for name, d in ranges.items() if name != "conv_1_filters" or blocks == 1]
         trial.report(float(len(values)), 0)
         trial.set_user_attr("by", "optuna")
         if trial.number % 7 == 6:
