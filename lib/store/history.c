@@ -102,7 +102,8 @@ static bool grows(const spt_history *h, const spt__row *row)
            (h->inferred || row->config == NULL || spt__row_text(row, "sequence") == NULL);
 }
 
-static int32_t read_open(spt_store *s, spt_history *h)
+/* `all`: also what they have told meanwhile. */
+static int32_t read_open(spt_store *s, spt_history *h, bool all)
 {
     const size_t n = (size_t)h->n_open;
     if (n == 0) return SPT_OK;
@@ -117,7 +118,8 @@ static int32_t read_open(spt_store *s, spt_history *h)
     }
     if (status >= 0) status = spt__rows_changed(s, ids, states, (int64_t)n, changed);
     for (size_t i = 0; i < n && status >= 0; i++)
-        if (changed[i] || grows(h, h->rows[h->open[i]])) status = read_again(s, h, h->open[i]);
+        if (all || changed[i] || grows(h, h->rows[h->open[i]]))
+            status = read_again(s, h, h->open[i]);
     for (size_t i = 0; i < n; i++)
         if (!finished(h->rows[h->open[i]])) h->open[still++] = h->open[i];
     h->n_open = still;
@@ -130,13 +132,27 @@ static int32_t read_open(spt_store *s, spt_history *h)
 static int32_t refresh(spt_store *s, void *arg)
 {
     spt_history *h = arg;
-    SPT__TRY(read_open(s, h));
+    SPT__TRY(read_open(s, h, false));
     return read_new(s, h);
 }
 
 int32_t spt__history_refresh(spt_store *s, spt_history *h)
 {
     return spt__db_transact(s, false, refresh, h);
+}
+
+/* The records as they are now. */
+static int32_t read_records(spt_store *s, spt_history *h)
+{
+    spt__cursor q;
+    free_attrs(h->ctx, h->records, h->n_records);
+    h->records = NULL;
+    h->n_records = 0;
+    SPT__TRY(spt__db_query(s, &q,
+                           "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
+                           " ORDER BY study_user_attribute_id",
+                           "i", h->study));
+    return spt__rows_attrs(&q, &h->records, &h->n_records);
 }
 
 /* Everything but the trials. */
@@ -162,11 +178,7 @@ static int32_t read_study(spt_store *s, spt_history *h)
                          "i", h->study);
     if (status < 0 && status != SPT_ENOTFOUND) return status;
     h->maximize = maximize != 0;
-    SPT__TRY(spt__db_query(s, &q,
-                           "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
-                           " ORDER BY study_user_attribute_id",
-                           "i", h->study));
-    return spt__rows_attrs(&q, &h->records, &h->n_records);
+    return read_records(s, h);
 }
 
 static void clear(spt_history *h)
@@ -179,6 +191,19 @@ static void clear(spt_history *h)
     free_attrs(ctx, h->records, h->n_records);
     spt__free(ctx, h->name);
     spt_space_free(h->space);
+}
+
+static int32_t renew(spt_store *s, void *arg)
+{
+    spt_history *h = arg;
+    SPT__TRY(read_open(s, h, true));
+    SPT__TRY(read_new(s, h));
+    return read_records(s, h);
+}
+
+int32_t spt__history_renew(spt_store *s, spt_history *h)
+{
+    return spt__db_transact(s, false, renew, h);
 }
 
 typedef struct opening {
@@ -260,7 +285,8 @@ int32_t spt__history_snapshot(const spt_history *h, spt_history **out)
     c->name = spt__strdup(ctx, h->name);
     c->rows = spt__alloc(ctx, (size_t)h->n, sizeof *c->rows);
     c->records = spt__calloc(ctx, (size_t)h->n_records, sizeof *c->records);
-    bool failed = c->name == NULL || c->rows == NULL || c->records == NULL;
+    c->open = spt__alloc(ctx, (size_t)h->n_open, sizeof *c->open);
+    bool failed = c->name == NULL || c->rows == NULL || c->records == NULL || c->open == NULL;
     for (int64_t i = 0; i < h->n_records && !failed; i++) {
         c->records[i] = (spt__row_attr){spt__strdup(ctx, h->records[i].key),
                                         spt__strdup(ctx, h->records[i].text)};
@@ -276,6 +302,8 @@ int32_t spt__history_snapshot(const spt_history *h, spt_history **out)
         spt_history_free(c);
         return spt__nomem(&ctx->err);
     }
+    if (h->n_open > 0) memcpy(c->open, h->open, (size_t)h->n_open * sizeof *c->open);
+    c->n_open = c->open_capacity = h->n_open;
     *out = c;
     return SPT_OK;
 }

@@ -154,6 +154,8 @@ int32_t spt__history_open(spt_store *store, int64_t study, const spt_space *spac
                           spt_history **out);
 /* Read what is new: trials not seen before and those that had not finished. */
 int32_t spt__history_refresh(spt_store *store, spt_history *history);
+/* The same, and what running trials have told meanwhile, and the records. */
+int32_t spt__history_renew(spt_store *store, spt_history *history);
 /* An immutable copy for the host; shares the trials. */
 int32_t spt__history_snapshot(const spt_history *history, spt_history **out);
 /* Rows in order of their numbers, valid until the next refresh; *n their count. */

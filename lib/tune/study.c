@@ -294,8 +294,13 @@ int32_t spt_study_history(spt_study *s, spt_history **out)
     SPT__REQUIRE(out != NULL);
     *out = NULL;
     SPT__REQUIRE(s != NULL);
-    /* Read anew, and not a copy of ours: the records are in it. */
-    SPT__TRY(spt__history_open(s->store, s->id, s->space, s->foreign, &h));
+    SPT__TRY(spt__history_snapshot(s->history, &h));
+    /* In the copy: a proposal may be at work on the rows of ours, and a callback of it asking. */
+    const int32_t status = spt__history_renew(s->store, h);
+    if (status < 0) {
+        spt_history_free(h);
+        return status;
+    }
     *out = h;
     return SPT_OK;
 }
