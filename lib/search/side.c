@@ -342,6 +342,7 @@ int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_r
                       spt__err *e)
 {
     s->blocks = blocks;
+    s->sieve.block = -1;
     SPT__TRY(reserve(s, s->rule->structure == SPT__STRUCTURE_TREE ? blocks->n : 0, e));
     const int64_t n = own_rows(s, rows, s->active);
     spt__widths_fit(s, rows, s->active, n);
