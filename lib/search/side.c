@@ -116,12 +116,19 @@ void spt__side_free(spt__side *s)
     *s = (spt__side){0};
 }
 
-/* A row's bandwidth is not known, and its mean may be another. */
-static void forget_row(spt__side *s, int32_t d, int64_t row)
+/* The bandwidths of these rows are not known, and their means may be others. */
+static void forget_rows(spt__side *s, int64_t from, int64_t to)
 {
-    double *sigma = spt__sigma_at(s, d, row);
-    *sigma = NAN;
-    if (s->kernels) sigma[-1] = s->record->position[d * s->record->capacity + row];
+    const spt__record *r = s->record;
+    for (int64_t i = from; i < to && s->kernels; i++)
+        for (int32_t d = 0; d < r->p; d++) {
+            double *sigma = spt__sigma_at(s, d, i);
+            sigma[-1] = r->position[d * r->capacity + i];
+            *sigma = NAN;
+        }
+    for (int32_t d = 0; d < r->p && !s->kernels; d++)
+        for (int64_t i = from; i < to; i++)
+            *spt__sigma_at(s, d, i) = NAN;
 }
 
 void spt__side_leave(spt__side *s)
@@ -134,11 +141,7 @@ void spt__side_leave(spt__side *s)
 
 void spt__side_forget(spt__side *s)
 {
-    const spt__record *r = s->record;
-    if (s->capacity != r->capacity) return;
-    for (int32_t d = 0; d < r->p; d++)
-        for (int64_t i = r->kept; i < r->n; i++)
-            forget_row(s, d, i);
+    if (s->capacity == s->record->capacity) forget_rows(s, s->record->kept, s->record->n);
 }
 
 /* Room for the record's rows. */
@@ -177,9 +180,7 @@ static int32_t reserve(spt__side *s, int32_t context_columns, spt__err *e)
     for (size_t i = 0; i < columns; i++)
         s->context[i] = -INFINITY; /* of rows that are not alive */
     memset(s->n_alive, 0, p * sizeof *s->n_alive);
-    for (int32_t d = 0; d < r->p; d++)
-        for (int64_t i = 0; i < r->n; i++)
-            forget_row(s, d, i);
+    forget_rows(s, 0, r->n);
     return SPT_OK;
 }
 
@@ -342,6 +343,7 @@ int32_t spt__side_fit(spt__side *s, const spt__blocks *blocks, const spt__side_r
                       spt__err *e)
 {
     s->blocks = blocks;
+    s->sieve.block = -1;
     SPT__TRY(reserve(s, s->rule->structure == SPT__STRUCTURE_TREE ? blocks->n : 0, e));
     const int64_t n = own_rows(s, rows, s->active);
     spt__widths_fit(s, rows, s->active, n);

@@ -15,10 +15,13 @@ enum {
     MOST_LOSS = INT16_MAX
 };
 
-static const double MARGIN = 0.5; /* for what float32 makes of a sum of losses */
-static const double EDGE = 1e-6;  /* of the range, for which bin a position at its edge has */
-static const double FINEST =
-    1.0 / 4096; /* bandwidth, as a share of the range, that float32 is for */
+/* For what float32 makes of a sum of losses. */
+static const double MARGIN = 0.5;
+/* Of the range: bins are so much wider than they are, which is more than float32 makes of a
+ * distance, so that no loss comes out too high. */
+static const double EDGE = 1e-6;
+/* With bandwidths of a lower share of the range bins would tell nothing. */
+static const double FINEST = 1.0 / 4096;
 
 /* ---- what is kept with a side ------------------------------------------------------------- */
 

@@ -289,6 +289,6 @@ void spt__widths_fit(spt__side *s, const spt__side_rows *rows, const int32_t *li
         }
     }
     s->n_stale = 0;
-    memcpy(s->code, rows->code, (size_t)r->n * sizeof *s->code);
+    if (r->n > 0) memcpy(s->code, rows->code, (size_t)r->n * sizeof *s->code);
     s->n_code = r->n;
 }

@@ -47,20 +47,29 @@ static int32_t queue_again(spt_study *s, const spt__row *row)
     return status;
 }
 
-static int32_t confirm(spt_study *s, int64_t k, int64_t repeats, int64_t *enqueued)
+typedef struct confirming {
+    spt_study *study;
+    int64_t k, repeats, enqueued;
+} confirming;
+
+/* With nobody else queueing: two workers that are done at the same time add no more than one. */
+static int32_t confirm(void *arg)
 {
+    confirming *c = arg;
+    spt_study *s = c->study;
     int64_t n, ranked;
+    c->enqueued = 0;
     spt__rank *best = NULL;
     SPT__TRY(spt__study_refresh(s));
     const spt__row *const *rows = spt__history_rows(s->history, &n);
     SPT__TRY(spt__rank_trials(s->ctx, s->history, &best, &ranked));
-    const int64_t found = candidates(rows, best, ranked, k);
+    const int64_t found = candidates(rows, best, ranked, c->k);
     int32_t status = SPT_OK;
     for (int64_t i = 0; i < found; i++) {
         const spt__row *row = rows[best[i].index];
-        for (int64_t r = repetitions(rows, n, row->number); r < repeats && status >= 0; r++) {
+        for (int64_t r = repetitions(rows, n, row->number); r < c->repeats && status >= 0; r++) {
             status = queue_again(s, row);
-            *enqueued += status >= 0;
+            c->enqueued += status >= 0;
         }
     }
     spt__free(s->ctx, best);
@@ -69,15 +78,15 @@ static int32_t confirm(spt_study *s, int64_t k, int64_t repeats, int64_t *enqueu
 
 int32_t spt_study_confirm(spt_study *s, int64_t k, int64_t repeats, int64_t *enqueued)
 {
-    int64_t count = 0;
+    confirming c = {s, k, repeats, 0};
     SPT__REQUIRE(s != NULL);
     if (k < 0 || repeats < 0)
         return spt__fail(&s->ctx->err, SPT_EINVAL,
                          "%lld trials are to be tried %lld times again; 0 or more are possible",
                          (long long)k, (long long)repeats);
     SPT__TRY(spt__study_enter(s));
-    const int32_t status = confirm(s, k, repeats, &count);
+    const int32_t status = spt__store_alone(s->store, s->id, confirm, &c);
     spt__study_leave(s);
-    if (enqueued != NULL) *enqueued = count;
+    if (enqueued != NULL) *enqueued = status >= 0 ? c.enqueued : 0;
     return status;
 }

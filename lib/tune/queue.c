@@ -235,15 +235,31 @@ static int32_t enqueue(spt_study *s, const spt_config *config, const char *const
     return status;
 }
 
+typedef struct enqueueing {
+    spt_study *study;
+    const spt_config *config;
+    const char *const *names;
+    int32_t n;
+    int64_t number;
+} enqueueing;
+
+/* With nobody else queueing: what two hosts enqueue at once is queued once. */
+static int32_t enqueue_alone(void *arg)
+{
+    enqueueing *e = arg;
+    e->number = -1;
+    return enqueue(e->study, e->config, e->names, e->n, &e->number);
+}
+
 int32_t spt_study_enqueue(spt_study *s, const spt_config *config, const char *const *names,
                           int32_t n, int64_t *number)
 {
-    int64_t at = -1;
+    enqueueing e = {s, config, names, n, -1};
     SPT__REQUIRE(s != NULL && n >= 0);
     SPT__TRY(spt__study_enter(s));
-    const int32_t status = enqueue(s, config, names, n, &at);
+    const int32_t status = spt__store_alone(s->store, s->id, enqueue_alone, &e);
     spt__study_leave(s);
-    if (status >= 0 && number != NULL) *number = at;
+    if (status >= 0 && number != NULL) *number = e.number;
     return status;
 }
 
@@ -352,13 +368,26 @@ static int32_t warm_start(spt_study *s, const spt_history *from, int64_t k, int6
     return status;
 }
 
+typedef struct starting {
+    spt_study *study;
+    const spt_history *from;
+    int64_t k, enqueued;
+} starting;
+
+static int32_t warm_start_alone(void *arg)
+{
+    starting *w = arg;
+    w->enqueued = 0;
+    return warm_start(w->study, w->from, w->k, &w->enqueued);
+}
+
 int32_t spt_study_warm_start(spt_study *s, const spt_history *from, int64_t k, int64_t *enqueued)
 {
-    int64_t n = 0;
+    starting w = {s, from, k, 0};
     SPT__REQUIRE(s != NULL && from != NULL && k >= 0);
     SPT__TRY(spt__study_enter(s));
-    const int32_t status = warm_start(s, from, k, &n);
+    const int32_t status = spt__store_alone(s->store, s->id, warm_start_alone, &w);
     spt__study_leave(s);
-    if (enqueued != NULL) *enqueued = n;
+    if (enqueued != NULL) *enqueued = status >= 0 ? w.enqueued : 0;
     return status;
 }
