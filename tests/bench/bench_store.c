@@ -1,18 +1,35 @@
 /* A study of many trials: opened, asked, told. For run_store.py; by hand too:
  *
- *   bench_store make FILE PARAMETERS      a study "bench" of two trials, which others are modelled
- * on bench_store open FILE                 seconds: store and study, then the history; whole trials
+ *   bench_store make FILE PARAMETERS
+ *       a study "bench" of two trials, after whose pattern others are made
+ *   bench_store open FILE
+ *       seconds: store and study, then the history; the same of processor time; how many trials
+ *       are whole
  *   bench_store work FILE PAIRS RUNNING [KNOB=VALUE...]
  *       asks for RUNNING trials that are never told, as those of other workers; then a line for
- * each of PAIRS trials: milliseconds of ask and of tell
+ *       each of PAIRS trials: milliseconds of ask and of tell, and the same of processor time
  *
- * Wall clock. Knobs are those of the sampler. */
+ * Knobs are those of the sampler. */
+#define _POSIX_C_SOURCE 200809L
 #include "bench.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* Seconds: that pass, that this thread got of a processor. */
+typedef struct moment {
+    double wall, cpu;
+} moment;
+
+static moment now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (moment){bench_now(), (double)t.tv_sec + 1e-9 * (double)t.tv_nsec};
+}
 
 static void must(spt_ctx *ctx, int32_t status)
 {
@@ -86,15 +103,16 @@ static void time_opening(spt_ctx *ctx, const char *file)
 {
     char *none[] = {NULL};
     spt_history *history = NULL;
-    const double start = bench_now();
+    const moment start = now();
     spt_study *study = open_study(ctx, file, NULL, none);
-    const double opened = bench_now();
+    const moment opened = now();
     must(ctx, spt_study_history(study, &history));
-    const double read = bench_now();
+    const moment read = now();
     int64_t whole = 0;
     for (int64_t i = 0; i < spt_history_count(history); i++)
         whole += spt_history_config(history, i) != NULL;
-    printf("%.6f %.6f %lld\n", opened - start, read - opened, (long long)whole);
+    printf("%.6f %.6f %.6f %.6f %lld\n", opened.wall - start.wall, read.wall - opened.wall,
+           opened.cpu - start.cpu, read.cpu - opened.cpu, (long long)whole);
     spt_history_free(history);
     spt_study_free(study);
 }
@@ -108,11 +126,14 @@ static void time_work(spt_ctx *ctx, const char *file, int64_t pairs, int64_t run
         must(ctx, spt_study_ask(study, &others[i]));
     for (int64_t i = 0; i < pairs; i++) {
         spt_trial *trial = NULL;
-        const double start = bench_now();
+        const moment start = now();
         must(ctx, spt_study_ask(study, &trial));
-        const double asked = bench_now();
+        const moment asked = now();
         tell(ctx, study, trial);
-        printf("%.4f %.4f\n", 1e3 * (asked - start), 1e3 * (bench_now() - asked));
+        const moment told = now();
+        printf("%.4f %.4f %.4f %.4f\n", 1e3 * (asked.wall - start.wall),
+               1e3 * (told.wall - asked.wall), 1e3 * (asked.cpu - start.cpu),
+               1e3 * (told.cpu - asked.cpu));
         spt_trial_free(trial);
     }
     for (int64_t i = 0; i < running; i++)

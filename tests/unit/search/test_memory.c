@@ -1,6 +1,7 @@
 /* What a sampler keeps between asks changes nothing: workers begin and end trials in any order, and
  * whoever has seen all of it proposes, to the bit, what somebody does who looks for the first time.
  */
+#include "failing.h"
 #include "records.h"
 
 #include "search/tpe.h"
@@ -346,6 +347,58 @@ START_TEST(the_sieve)
 }
 END_TEST
 
+/* Each allocation fails once while a sampler grows from few trials to many: it says so, and then
+ * proposes what it would have. */
+START_TEST(memory_runs_out)
+{
+    enum { BEFORE = SPT__SIEVED / 2 - 10 };
+    whole w = {0};
+    begin_whole(&w);
+    for (int i = 0; i < ALL; i++)
+        w.loss[i] = fabs(w.values[i * w.space->n]);
+    spt__view view = {.n_params = w.space->n,
+                      .values = w.values,
+                      .loss = w.loss,
+                      .state = w.state,
+                      .sequence = w.sequence};
+    int32_t status = SPT_ENOMEM;
+    long failures = 0;
+    for (long n = 0; status < 0; n++) {
+        failing f;
+        spt_config *first = NULL, *then = NULL, *usual = NULL;
+        spt__sampler *s = NULL;
+        spt_ctx *ctx = failing_ctx(&f);
+        spt_space *space = mixed_space(ctx);
+        spt_options *options = options_of(ctx, "tpe", 1);
+        OK(ctx, spt__sampler_new(ctx, space, options, &s, &ctx->err));
+        view.n = BEFORE;
+        OK(ctx, spt__sampler_propose(s, &view, BEFORE, NULL, NULL, &first, &ctx->err));
+        view.n = ALL;
+        OK(w.ctx, spt__sampler_propose(w.sampler, &view, ALL, NULL, NULL, &usual, &w.ctx->err));
+        f.until_failure = n;
+        status = spt__sampler_propose(s, &view, ALL, NULL, NULL, &then, &ctx->err);
+        f.until_failure = -1;
+        if (status < 0) {
+            ck_assert_int_eq(status, SPT_ENOMEM);
+            failures++;
+            OK(ctx, spt__sampler_propose(s, &view, ALL, NULL, NULL, &then, &ctx->err));
+        }
+        ck_assert_int_eq(memcmp(then->value, usual->value, (size_t)space->n * sizeof *then->value),
+                         0);
+        spt_config_free(first);
+        spt_config_free(then);
+        spt_config_free(usual);
+        spt__sampler_free(s);
+        spt_options_free(options);
+        spt_space_free(space);
+        spt_ctx_free(ctx);
+        ck_assert_int_eq(f.live, 0);
+    }
+    ck_assert_int_gt(failures, 40);
+    end_whole(&w);
+}
+END_TEST
+
 SUITE_MAIN("search_memory", tcase_add_loop_test(tcase, small_studies, 0, N_SEEDED - 1);
            tcase_add_test(tcase, large_study); tcase_add_test(tcase, another_study);
-           tcase_add_test(tcase, the_sieve);)
+           tcase_add_test(tcase, the_sieve); tcase_add_test(tcase, memory_runs_out);)
