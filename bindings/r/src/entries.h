@@ -56,6 +56,7 @@
     X(threads, 1) \
     X(memory_limit, 1) \
     X(kernels, 1) \
+    X(is_stale, 1) \
     X(version_info, 0) \
     X(close, 1) \
     X(prep_new, 2) \

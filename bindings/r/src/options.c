@@ -127,3 +127,8 @@ SEXP R_close(SEXP x)
     if (TYPEOF(x) == EXTPTRSXP) handle_drop(x);
     return R_NilValue;
 }
+
+SEXP R_is_stale(SEXP x)
+{
+    return Rf_ScalarLogical(TYPEOF(x) != EXTPTRSXP || R_ExternalPtrAddr(x) == NULL);
+}
