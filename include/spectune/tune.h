@@ -227,11 +227,11 @@ typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
 /** Is this configuration possible at all? SPT_OK or a negative status. */
 typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);
 
-/** Set the objective of spt_study_run(). @param destroy see spt_destroy_fn
+/** Set the objective of spt_study_run(). @param fn NULL: none @param destroy see spt_destroy_fn
  * @return SPT_OK, SPT_EBUSY (running) */
 SPT_API int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *user,
                                         spt_destroy_fn destroy);
-/** Set a check that proposals must pass. */
+/** Set a check that proposals must pass; NULL: none. */
 SPT_API int32_t spt_study_set_check(spt_study *study, spt_check_fn fn, void *user,
                                     spt_destroy_fn destroy);
 
@@ -267,7 +267,7 @@ typedef int32_t (*spt_event_fn)(const spt_event *event, void *user);
 
 /** Be told of events of spt_study_run(), on the thread that called it, in a fixed order: those of a
  * fold come after those of the folds before it (in the order on record as "fold_order"), whatever
- * thread was faster. */
+ * thread was faster. @param fn NULL: none */
 SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user,
                                      spt_destroy_fn destroy);
 
