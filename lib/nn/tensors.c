@@ -65,6 +65,7 @@ int32_t spt_network_set(spt_network *network, int64_t index, const float *values
 {
     SPT__REQUIRE(network && values);
     SPT__TRY(check_finished(network));
+    SPT__TRY(spt__network_idle(network, "change its weights"));
     SPT__TRY(check_index(network, index));
     const spt__tensor *t = &network->tensors[index];
     size_t name = strlen(t->name);
