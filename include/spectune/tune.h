@@ -222,9 +222,10 @@ SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const voi
  * after the call. @param loss to be set; lower is better
  * @return SPT_OK (a loss that is not finite fails the trial), SPT_PRUNED (loss = last value),
  * SPT_STOP_TIME (the trial failed, reason "timeout"), SPT_STOP_HOST (the trial is recorded as
- * failed and the run stops); SPT_ESTORE, SPT_ENOMEM and SPT_EINTERNAL end the run, too, which returns
- * them, and the trial comes again; anything else fails the trial. Its reason is the text attached to it
- * as "reason" (spt_trial_set_text()), or the context's error text, or what the status means. */
+ * failed and the run stops); SPT_ESTORE, SPT_ENOMEM and SPT_EINTERNAL end the run, too, which
+ * returns them, and the trial comes again; anything else fails the trial. Its reason is the text
+ * attached to it as "reason" (spt_trial_set_text()), or the context's error text, or what the
+ * status means. */
 typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
 /** Is this configuration possible at all? SPT_OK, or a negative status that refuses it;
  * SPT_ECALLBACK, SPT_ENOMEM and SPT_EINTERNAL end the call that asked. */

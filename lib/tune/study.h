@@ -119,7 +119,7 @@ struct spt_trial {
     spt_trial *next_live;
     bool repeats; /* another trial's configuration, for its mean: nobody gives it up */
     bool told;
-    bool lent; /* to an objective: the run frees it */
+    bool lent;     /* to an objective: the run frees it */
     int32_t state; /* spt_trial_state, as stored */
     double value;
 };

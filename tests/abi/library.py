@@ -36,6 +36,7 @@ def main():
         'a library that is not on the list is noticed': foreign(dynamic, [n for n in names if n != 'libxml2.so']) == foreign(
             dynamic, names) + re.findall(r'\[(libxml2\.so[^\]]*)\]', dynamic),
         f'its soname is libspectune.so.{abi}': f'[libspectune.so.{abi}]' in dynamic,
+        'what it calls of its own is its own, whatever else the process has': not re.search(r'\sspt_\w+@', readelf('-rW', library)),
         'no path of the build machine in it': not re.search(r'\((RPATH|RUNPATH)\)', dynamic),
         'no code that must be writable': 'TEXTREL' not in dynamic,
         'no executable stack': bool(stack) and 'E' not in stack.group(1),

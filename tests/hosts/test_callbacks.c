@@ -1,5 +1,6 @@
-/* Callbacks that fail, that call back into what called them, that free it: each has its outcome. Those of a study's run
- * are asked in tests/unit/tune, too, those of samplers in tests/unit/search. */
+/* Callbacks that fail, that call back into what called them, that free it: each has its outcome.
+ * Those of a study's run are asked in tests/unit/tune, too, those of samplers in tests/unit/search.
+ */
 #include "world.h"
 
 #include "failing.h"
@@ -19,10 +20,12 @@ static void teardown(void)
 }
 
 /* Statuses that no callback has a right to: all mean that it failed. */
-static const int32_t odd[] = {-1, -2, -20, -99, -1000, INT32_MIN, 99, 1000, INT32_MAX, SPT_STOP_TRIALS, SPT_STOP_TARGET};
+static const int32_t odd[] = {
+    -1, -2, -20, -99, -1000, INT32_MIN, 99, 1000, INT32_MAX, SPT_STOP_TRIALS, SPT_STOP_TARGET};
 enum { ODD = sizeof odd / sizeof odd[0] };
 
-/* ---- epochs ------------------------------------------------------------------------------------ */
+/* ---- epochs ------------------------------------------------------------------------------------
+ */
 
 typedef struct {
     int32_t says; /* in its second call */
@@ -46,7 +49,8 @@ static const int64_t fit_rows[] = {0, 1};
 static int32_t fit(script *s)
 {
     OK(w.ctx, spt_options_set_number(w.options, "epochs", 4));
-    return spt_network_fit(w.network, fit_x, fit_y, NULL, fit_rows, 2, NULL, 0, w.options, epoch, s, NULL);
+    return spt_network_fit(w.network, fit_x, fit_y, NULL, fit_rows, 2, NULL, 0, w.options, epoch, s,
+                           NULL);
 }
 
 START_TEST(epoch_fails)
@@ -86,9 +90,11 @@ static void use_the_network(void)
     OK(w.ctx, spt_network_get(w.network, 0, weights));
     /* ... changing it is not. */
     FAILS(w.ctx, SPT_EBUSY, "being trained", spt_network_set(w.network, 0, weights));
-    FAILS(w.ctx, SPT_EBUSY, "being trained", spt_trainer_step(w.trainer, fit_x, fit_y, NULL, 1, NULL));
     FAILS(w.ctx, SPT_EBUSY, "being trained",
-          spt_network_fit(w.network, fit_x, fit_y, NULL, fit_rows, 2, NULL, 0, NULL, NULL, NULL, NULL));
+          spt_trainer_step(w.trainer, fit_x, fit_y, NULL, 1, NULL));
+    FAILS(w.ctx, SPT_EBUSY, "being trained",
+          spt_network_fit(w.network, fit_x, fit_y, NULL, fit_rows, 2, NULL, 0, NULL, NULL, NULL,
+                          NULL));
     FAILS(w.ctx, SPT_EBUSY, "finished", spt_network_finish(w.network, 1));
 }
 
@@ -129,7 +135,8 @@ START_TEST(epoch_frees_its_network)
 }
 END_TEST
 
-/* ---- prediction -------------------------------------------------------------------------------- */
+/* ---- prediction --------------------------------------------------------------------------------
+ */
 
 static spt_dataset *bad_dataset(void)
 {
@@ -143,7 +150,8 @@ static spt_dataset *bad_dataset(void)
     }
     x[1 * WORLD_BANDS + 3] = x[2 * WORLD_BANDS + 5] = -1; /* no absorbance */
     spt_matrix_init(&m, SPT_FLOAT64, x, 4, WORLD_BANDS);
-    OK(w.ctx, spt_dataset_new(w.ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &dataset));
+    OK(w.ctx,
+       spt_dataset_new(w.ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &dataset));
     return dataset;
 }
 
@@ -157,7 +165,9 @@ static void told(int64_t row, const char *reason, void *user)
     ck_assert_int_eq(row, 1 + (*calls)++);
     ck_assert_ptr_nonnull(strstr(reason, "band"));
     ck_assert_int_eq(spt_predictor_run(w.predictor, x, y), SPT_EBUSY);
-    ck_assert_int_eq(spt_predictor_dataset(w.predictor, bad, SPT_PREDICT_EXACT, y, 4, &needed, NULL, NULL), SPT_EBUSY);
+    ck_assert_int_eq(
+        spt_predictor_dataset(w.predictor, bad, SPT_PREDICT_EXACT, y, 4, &needed, NULL, NULL),
+        SPT_EBUSY);
 }
 
 static void told_and_freed(int64_t row, const char *reason, void *user)
@@ -172,11 +182,15 @@ START_TEST(bad_row)
     int64_t needed = 0;
     int calls = 0;
     bad = bad_dataset();
-    ck_assert_int_eq(spt_predictor_dataset(w.predictor, bad, SPT_PREDICT_EXACT, y, 4, &needed, told, &calls), SPT_OK);
+    ck_assert_int_eq(
+        spt_predictor_dataset(w.predictor, bad, SPT_PREDICT_EXACT, y, 4, &needed, told, &calls),
+        SPT_OK);
     ck_assert_int_eq(calls, 2);
     ck_assert(isfinite(y[0]) && isnan(y[1]) && isnan(y[2]) && isfinite(y[3]));
     calls = 0;
-    ck_assert_int_eq(spt_predictor_dataset(w.predictor, bad, SPT_PREDICT_EXACT, y, 4, &needed, told_and_freed, &calls), SPT_OK);
+    ck_assert_int_eq(spt_predictor_dataset(w.predictor, bad, SPT_PREDICT_EXACT, y, 4, &needed,
+                                           told_and_freed, &calls),
+                     SPT_OK);
     ck_assert_int_eq(calls, 2);
     ck_assert(isfinite(y[3]));
     w.predictor = NULL;
@@ -184,7 +198,8 @@ START_TEST(bad_row)
 }
 END_TEST
 
-/* ---- a study's run ----------------------------------------------------------------------------- */
+/* ---- a study's run -----------------------------------------------------------------------------
+ */
 
 static int destroyed;
 
@@ -250,7 +265,8 @@ static int32_t odd_event(const spt_event *event, void *user)
     return event->kind == SPT_EVENT_TRIAL_END ? *(int32_t *)user : SPT_OK;
 }
 
-/* A failing event callback ends the run; what it was told of stays on record, and the study goes on. */
+/* A failing event callback ends the run; what it was told of stays on record, and the study goes
+ * on. */
 START_TEST(event_fails)
 {
     int32_t says = odd[_i];
@@ -353,7 +369,8 @@ START_TEST(objective_runs_another)
 }
 END_TEST
 
-/* ---- log and destroy --------------------------------------------------------------------------- */
+/* ---- log and destroy ---------------------------------------------------------------------------
+ */
 
 static int lines;
 
@@ -388,7 +405,8 @@ START_TEST(log_replaces_itself)
 }
 END_TEST
 
-static int32_t sampler_fn(const spt_trials *trials, int64_t sequence, int32_t attempt, uint64_t seed, spt_config *config, void *user)
+static int32_t sampler_fn(const spt_trials *trials, int64_t sequence, int32_t attempt,
+                          uint64_t seed, spt_config *config, void *user)
 {
     (void)trials, (void)sequence, (void)attempt, (void)seed, (void)config, (void)user;
     return SPT_OK;
@@ -408,7 +426,8 @@ START_TEST(destroy_calls_back)
     spt_sampler *sampler = NULL;
     spt_study *study = fresh("destroying");
     destroyed = 0;
-    OK(w.ctx, spt_sampler_new_host(w.ctx, w.space, NULL, sampler_fn, w.ctx, asking_destroy, &sampler));
+    OK(w.ctx,
+       spt_sampler_new_host(w.ctx, w.space, NULL, sampler_fn, w.ctx, asking_destroy, &sampler));
     OK(w.ctx, spt_study_set_objective(study, good_objective, w.ctx, asking_destroy));
     OK(w.ctx, spt_study_set_objective(study, good_objective, w.ctx, asking_destroy));
     ck_assert_int_eq(destroyed, 1);
@@ -419,9 +438,13 @@ START_TEST(destroy_calls_back)
 END_TEST
 
 SUITE_MAIN("callbacks", tcase_add_checked_fixture(tcase, setup, teardown);
-           tcase_add_loop_test(tcase, epoch_fails, 0, ODD); tcase_add_loop_test(tcase, model_epoch_fails, 0, ODD);
-           tcase_add_loop_test(tcase, objective_fails, 0, ODD); tcase_add_loop_test(tcase, event_fails, 0, ODD);
+           tcase_add_loop_test(tcase, epoch_fails, 0, ODD);
+           tcase_add_loop_test(tcase, model_epoch_fails, 0, ODD);
+           tcase_add_loop_test(tcase, objective_fails, 0, ODD);
+           tcase_add_loop_test(tcase, event_fails, 0, ODD);
            tcase_add_loop_test(tcase, check_fails, 0, ODD);
-           const TTest *const tests[] = {epoch_uses_its_network, epoch_frees_its_network, bad_row, objective_frees, objective_tells,
-                                         objective_runs_another, log_replaces_itself, destroy_calls_back};
-           for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) tcase_add_test(tcase, tests[i]);)
+           const TTest *const tests[] = {epoch_uses_its_network, epoch_frees_its_network, bad_row,
+                                         objective_frees, objective_tells, objective_runs_another,
+                                         log_replaces_itself, destroy_calls_back};
+           for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+               tcase_add_test(tcase, tests[i]);)

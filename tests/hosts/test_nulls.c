@@ -1,5 +1,6 @@
-/* NULL where a handle, a name or an array should be: SPT_EINVAL, NULL, NaN or nothing, from every public function, and
- * no out-parameter left as it was. The calls are written by nulls.py from the headers. */
+/* NULL where a handle, a name or an array should be: SPT_EINVAL, NULL, NaN or nothing, from every
+ * public function, and no out-parameter left as it was. The calls are written by nulls.py from the
+ * headers. */
 #include "world.h"
 
 static int nowhere, destroyed;
@@ -26,7 +27,8 @@ static int now_missing;
 
 static void negative(int64_t result)
 {
-    ck_assert_msg(result == SPT_EINVAL, "%s, parameter %d is NULL: %lld", now_calling, now_missing, (long long)result);
+    ck_assert_msg(result == SPT_EINVAL, "%s, parameter %d is NULL: %lld", now_calling, now_missing,
+                  (long long)result);
 }
 
 static void not_a_number(double result)
@@ -49,7 +51,8 @@ static void words(const char *result)
     ck_assert_msg(result != NULL || strstr(now_calling, "_name"), "%s: NULL", now_calling);
 }
 
-static int32_t a_spt_sampler_fn(const spt_trials *trials, int64_t sequence, int32_t attempt, uint64_t seed, spt_config *config, void *user)
+static int32_t a_spt_sampler_fn(const spt_trials *trials, int64_t sequence, int32_t attempt,
+                                uint64_t seed, spt_config *config, void *user)
 {
     (void)trials, (void)sequence, (void)attempt, (void)seed, (void)config, (void)user;
     return SPT_OK;
@@ -92,11 +95,13 @@ START_TEST(one_at_a_time)
         now_missing = calls[_i].needed[k].index;
         destroyed = 0;
         calls[_i].call(&w, now_missing);
-        ck_assert_msg(destroyed == calls[_i].destroys, "%s: destroy ran %d times after a failure", now_calling, destroyed);
+        ck_assert_msg(destroyed == calls[_i].destroys, "%s: destroy ran %d times after a failure",
+                      now_calling, destroyed);
     }
 }
 END_TEST
 
 SUITE_MAIN("nulls", tcase_add_unchecked_fixture(tcase, setup, teardown);
            const int n = (int)(sizeof calls / sizeof calls[0]);
-           tcase_add_loop_test(tcase, everything, 0, n); tcase_add_loop_test(tcase, one_at_a_time, 0, n);)
+           tcase_add_loop_test(tcase, everything, 0, n);
+           tcase_add_loop_test(tcase, one_at_a_time, 0, n);)

@@ -1,12 +1,14 @@
-/* Handles may be freed in any order: of every two kinds one is freed first and the other goes on working, and all of
- * them in many orders, with those that are left at work after each. Nothing leaks, nothing is used after it went. */
+/* Handles may be freed in any order: of every two kinds one is freed first and the other goes on
+ * working, and all of them in many orders, with those that are left at work after each. Nothing
+ * leaks, nothing is used after it went. */
 #include "world.h"
 
 #include "failing.h"
 
 static bool use_ctx(world *w)
 {
-    return spt_ctx_threads(w->ctx) == 1 && spt_ctx_set_threads(w->ctx, 0) == SPT_OK && spt_ctx_set_threads(w->ctx, 1) == SPT_OK;
+    return spt_ctx_threads(w->ctx) == 1 && spt_ctx_set_threads(w->ctx, 0) == SPT_OK &&
+           spt_ctx_set_threads(w->ctx, 1) == SPT_OK;
 }
 
 static bool use_options(world *w)
@@ -20,13 +22,15 @@ static bool use_dataset(world *w)
 {
     double values[WORLD_BANDS];
     return spt_dataset_spectra(w->dataset, 3, 1, values) == SPT_OK && values[0] > 0.4 &&
-           strcmp(spt_dataset_text(w->dataset, 1, spt_dataset_find_column(w->dataset, "site")), "east") == 0;
+           strcmp(spt_dataset_text(w->dataset, 1, spt_dataset_find_column(w->dataset, "site")),
+                  "east") == 0;
 }
 
 static bool use_prep(world *w)
 {
     char text[256];
-    return spt_prep_text(w->prep, text, sizeof text, NULL) == SPT_OK && strstr(text, "d1_window") != NULL;
+    return spt_prep_text(w->prep, text, sizeof text, NULL) == SPT_OK &&
+           strstr(text, "d1_window") != NULL;
 }
 
 static bool use_scaler(world *w)
@@ -39,13 +43,15 @@ static bool use_space(world *w)
 {
     spt_parameter_info info;
     spt_record_init(&info, sizeof info);
-    return spt_space_describe(w->space, 1, &info) == SPT_OK && strcmp(info.name, "conv_1_filters") == 0;
+    return spt_space_describe(w->space, 1, &info) == SPT_OK &&
+           strcmp(info.name, "conv_1_filters") == 0;
 }
 
 static bool use_config(world *w)
 {
     return spt_config_set_number(w->config, "conv_blocks", 0) == SPT_OK &&
-           spt_config_exists(w->config, "conv_1_filters") == 0 && spt_space_count(spt_config_space(w->config)) == 3;
+           spt_config_exists(w->config, "conv_1_filters") == 0 &&
+           spt_space_count(spt_config_space(w->config)) == 3;
 }
 
 static bool use_network(world *w)
@@ -65,7 +71,8 @@ static bool use_trainer(world *w)
 static bool use_model(world *w)
 {
     char text[8192];
-    return spt_model_summary(w->model, text, sizeof text, NULL) == SPT_OK && strcmp(spt_model_target(w->model), "y") == 0;
+    return spt_model_summary(w->model, text, sizeof text, NULL) == SPT_OK &&
+           strcmp(spt_model_target(w->model), "y") == 0;
 }
 
 static bool use_predictor(world *w)
@@ -86,8 +93,10 @@ static bool use_study(world *w)
 {
     spt_trial *trial = NULL;
     spt_history *history = NULL;
-    bool good = spt_study_ask(w->study, &trial) == SPT_OK && spt_study_tell(w->study, trial, SPT_TRIAL_COMPLETE, 1) == SPT_OK &&
-                spt_study_history(w->study, &history) == SPT_OK && spt_history_count(history) > WORLD_TRIALS;
+    bool good = spt_study_ask(w->study, &trial) == SPT_OK &&
+                spt_study_tell(w->study, trial, SPT_TRIAL_COMPLETE, 1) == SPT_OK &&
+                spt_study_history(w->study, &history) == SPT_OK &&
+                spt_history_count(history) > WORLD_TRIALS;
     spt_trial_free(trial);
     spt_history_free(history);
     return good;
@@ -98,7 +107,8 @@ static bool use_trial(world *w)
     static int64_t step; /* each is told once */
     double rate = 0;
     return spt_config_number(spt_trial_config(w->trial), "learning_rate", &rate) == SPT_OK &&
-           spt_trial_report(w->trial, step++, rate) == SPT_OK && spt_trial_heartbeat(w->trial) == SPT_OK;
+           spt_trial_report(w->trial, step++, rate) == SPT_OK &&
+           spt_trial_heartbeat(w->trial) == SPT_OK;
 }
 
 static bool use_history(world *w)
@@ -114,7 +124,8 @@ static bool use_history(world *w)
 static bool use_sampler(world *w)
 {
     spt_config *config = NULL;
-    bool good = spt_sampler_propose(w->sampler, 5, &config) == SPT_OK && spt_config_check(config) == SPT_OK;
+    bool good =
+        spt_sampler_propose(w->sampler, 5, &config) == SPT_OK && spt_config_check(config) == SPT_OK;
     spt_config_free(config);
     return good;
 }
@@ -134,15 +145,15 @@ static bool use_fanova(world *w)
 }
 
 /* Each free sets the world's handle to NULL. */
-#define FREE(kind)                       \
-    static void free_##kind(world *w)    \
-    {                                    \
-        spt_##kind##_free(w->kind);      \
-        w->kind = NULL;                  \
-    }                                    \
+#define FREE(kind)                         \
+    static void free_##kind(world *w)      \
+    {                                      \
+        spt_##kind##_free(w->kind);        \
+        w->kind = NULL;                    \
+    }                                      \
     static bool has_##kind(const world *w) \
-    {                                    \
-        return w->kind != NULL;          \
+    {                                      \
+        return w->kind != NULL;            \
     }
 FREE(ctx)
 FREE(options)
@@ -163,18 +174,19 @@ FREE(sampler)
 FREE(cv)
 FREE(fanova)
 
-#define KIND(kind)                                     \
-    {                                                  \
-        #kind, use_##kind, free_##kind, has_##kind \
+#define KIND(kind)                                 \
+    {                                              \
+#kind, use_##kind, free_##kind, has_##kind \
     }
 static const struct {
     const char *name;
     bool (*use)(world *w);
     void (*free)(world *w);
     bool (*has)(const world *w);
-} kinds[] = {KIND(ctx),   KIND(options), KIND(dataset), KIND(prep),      KIND(scaler), KIND(space),
-             KIND(config), KIND(network), KIND(trainer), KIND(model),     KIND(predictor), KIND(store),
-             KIND(study), KIND(trial),   KIND(history), KIND(sampler),   KIND(cv),     KIND(fanova)};
+} kinds[] = {KIND(ctx),       KIND(options), KIND(dataset), KIND(prep),    KIND(scaler),
+             KIND(space),     KIND(config),  KIND(network), KIND(trainer), KIND(model),
+             KIND(predictor), KIND(store),   KIND(study),   KIND(trial),   KIND(history),
+             KIND(sampler),   KIND(cv),      KIND(fanova)};
 enum { KINDS = sizeof kinds / sizeof kinds[0], ORDERS = 60 };
 
 /* With the handle freed first: every other kind works, and goes. */
@@ -186,9 +198,12 @@ START_TEST(one_first)
         world_new_on(&w, failing_ctx(&f));
         ck_assert_msg(kinds[k].use(&w), "%s does not work in the first place", kinds[k].name);
         kinds[_i].free(&w);
-        if (k != _i) ck_assert_msg(kinds[k].use(&w), "%s does not work without %s", kinds[k].name, kinds[_i].name);
+        if (k != _i)
+            ck_assert_msg(kinds[k].use(&w), "%s does not work without %s", kinds[k].name,
+                          kinds[_i].name);
         world_free(&w);
-        ck_assert_msg(f.live == 0, "%ld blocks are left when %s goes first", (long)f.live, kinds[_i].name);
+        ck_assert_msg(f.live == 0, "%ld blocks are left when %s goes first", (long)f.live,
+                      kinds[_i].name);
     }
 }
 END_TEST
@@ -203,7 +218,8 @@ START_TEST(alone)
         if (k != _i) kinds[k].free(&w);
     ck_assert_msg(kinds[_i].use(&w), "%s does not work alone", kinds[_i].name);
     kinds[_i].free(&w);
-    ck_assert_msg(f.live == 0, "%ld blocks are left when %s goes last", (long)f.live, kinds[_i].name);
+    ck_assert_msg(f.live == 0, "%ld blocks are left when %s goes last", (long)f.live,
+                  kinds[_i].name);
 }
 END_TEST
 
@@ -225,7 +241,9 @@ START_TEST(any_order)
     for (int k = 0; k < KINDS; k++) {
         kinds[order[k]].free(&w);
         for (int j = 0; j < KINDS; j++)
-            if (kinds[j].has(&w)) ck_assert_msg(kinds[j].use(&w), "order %d: %s does not work any more", _i, kinds[j].name);
+            if (kinds[j].has(&w))
+                ck_assert_msg(kinds[j].use(&w), "order %d: %s does not work any more", _i,
+                              kinds[j].name);
     }
     ck_assert_int_eq(f.live, 0);
 }
@@ -241,5 +259,7 @@ START_TEST(nothing_to_free)
 }
 END_TEST
 
-SUITE_MAIN("order", tcase_add_loop_test(tcase, one_first, 0, KINDS); tcase_add_loop_test(tcase, alone, 0, KINDS);
-           tcase_add_loop_test(tcase, any_order, 0, ORDERS); tcase_add_test(tcase, nothing_to_free);)
+SUITE_MAIN("order", tcase_add_loop_test(tcase, one_first, 0, KINDS);
+           tcase_add_loop_test(tcase, alone, 0, KINDS);
+           tcase_add_loop_test(tcase, any_order, 0, ORDERS);
+           tcase_add_test(tcase, nothing_to_free);)

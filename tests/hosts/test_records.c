@@ -1,5 +1,6 @@
-/* Records meet programs that are older (a shorter record) or newer (a longer one) than the library: byte by byte, for
- * every size, nothing is written beyond the host's record, what both know agrees, what only the host knows is 0. */
+/* Records meet programs that are older (a shorter record) or newer (a longer one) than the library:
+ * byte by byte, for every size, nothing is written beyond the host's record, what both know agrees,
+ * what only the host knows is 0. */
 #include "world.h"
 
 enum { ROOM = 512, FILL = 0xa5, NEWER = 40 };
@@ -31,10 +32,12 @@ static void set_size(record *r, uint32_t size)
 static void untouched(const record *r, size_t from, const char *what, uint32_t size)
 {
     for (size_t i = from; i < ROOM; i++)
-        if (r->bytes[i] != FILL) ck_abort_msg("%s of %u bytes: byte %zu was written", what, size, i);
+        if (r->bytes[i] != FILL)
+            ck_abort_msg("%s of %u bytes: byte %zu was written", what, size, i);
 }
 
-/* ---- records made by the host ------------------------------------------------------------------ */
+/* ---- records made by the host ------------------------------------------------------------------
+ */
 
 START_TEST(init)
 {
@@ -56,19 +59,20 @@ START_TEST(init)
 }
 END_TEST
 
-/* Every record of the headers, by its type: init function and members that C itself zeroes are the same bytes. */
-#define RECORD(type)                                        \
-    do {                                                    \
-        static const type zero;                             \
-        type made, other = zero;                            \
-        ck_assert_uint_eq(offsetof(type, struct_size), 0);  \
-        memset(&made, FILL, sizeof made);                   \
-        spt_record_init(&made, sizeof made);                \
-        memset(&other, 0, sizeof other);                    \
-        other.struct_size = sizeof other;                   \
-        ck_assert_mem_eq(&made, &other, sizeof made);       \
-        ck_assert_msg(sizeof made <= ROOM - NEWER, #type);  \
-        ck_assert_msg(sizeof made % 8 == 0, #type);         \
+/* Every record of the headers, by its type: init function and members that C itself zeroes are the
+ * same bytes. */
+#define RECORD(type)                                       \
+    do {                                                   \
+        static const type zero;                            \
+        type made, other = zero;                           \
+        ck_assert_uint_eq(offsetof(type, struct_size), 0); \
+        memset(&made, FILL, sizeof made);                  \
+        spt_record_init(&made, sizeof made);               \
+        memset(&other, 0, sizeof other);                   \
+        other.struct_size = sizeof other;                  \
+        ck_assert_mem_eq(&made, &other, sizeof made);      \
+        ck_assert_msg(sizeof made <= ROOM - NEWER, #type); \
+        ck_assert_msg(sizeof made % 8 == 0, #type);        \
     } while (0);
 
 START_TEST(every_record)
@@ -88,7 +92,8 @@ START_TEST(every_record)
 }
 END_TEST
 
-/* ---- records that the library fills ------------------------------------------------------------ */
+/* ---- records that the library fills ------------------------------------------------------------
+ */
 
 static int32_t option(void *r)
 {
@@ -158,7 +163,8 @@ static const struct {
     {"spt_trial_info", sizeof(spt_trial_info), sizeof(spt_trial_info), trial},
     {"spt_importance", sizeof(spt_importance), sizeof(spt_importance), importance},
     {"spt_interaction", sizeof(spt_interaction), sizeof(spt_interaction), interaction},
-    {"spt_training_report", sizeof(spt_training_report), offsetof(spt_training_report, seconds), report},
+    {"spt_training_report", sizeof(spt_training_report), offsetof(spt_training_report, seconds),
+     report},
 };
 
 START_TEST(of_every_size)
@@ -172,10 +178,12 @@ START_TEST(of_every_size)
         record r;
         set_size(&r, size);
         OK(w.ctx, filled[_i].fill(&r));
-        ck_assert_msg(r.struct_size == size, "%s: its size was changed from %u to %u", name, size, r.struct_size);
+        ck_assert_msg(r.struct_size == size, "%s: its size was changed from %u to %u", name, size,
+                      r.struct_size);
         untouched(&r, size, name, size);
         const size_t same = size < filled[_i].compared ? size : filled[_i].compared;
-        ck_assert_msg(memcmp(r.bytes + 4, whole.bytes + 4, same - 4) == 0, "%s of %u bytes has other contents", name, size);
+        ck_assert_msg(memcmp(r.bytes + 4, whole.bytes + 4, same - 4) == 0,
+                      "%s of %u bytes has other contents", name, size);
         for (size_t i = filled[_i].size; i < size; i++)
             ck_assert_msg(r.bytes[i] == 0, "%s of %u bytes: byte %zu is not 0", name, size, i);
     }
@@ -189,13 +197,15 @@ START_TEST(without_a_size)
     for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
         record r;
         set_size(&r, sizes[k]);
-        ck_assert_msg(filled[_i].fill(&r) == SPT_EINVAL, "%s with a size of %u", filled[_i].name, sizes[k]);
+        ck_assert_msg(filled[_i].fill(&r) == SPT_EINVAL, "%s with a size of %u", filled[_i].name,
+                      sizes[k]);
         untouched(&r, 4, filled[_i].name, sizes[k]);
     }
 }
 END_TEST
 
-/* ---- records that the library reads ------------------------------------------------------------ */
+/* ---- records that the library reads ------------------------------------------------------------
+ */
 
 static void *take(size_t size, void *user)
 {
@@ -234,7 +244,8 @@ START_TEST(read_of_every_size)
         memcpy(&r, &a, sizeof a < size ? sizeof a : size);
         r.struct_size = size;
         int32_t status = size >= sizeof a ? SPT_OK : SPT_EINVAL;
-        if (size == offsetof(spt_allocator, user)) continue; /* all but `user`, which take() wants */
+        if (size == offsetof(spt_allocator, user))
+            continue; /* all but `user`, which take() wants */
         ck_assert_int_eq(spt_ctx_new((void *)&r, &ctx), status);
         ck_assert_int_eq(count, status == SPT_OK);
         spt_ctx_free(ctx);
@@ -247,7 +258,8 @@ START_TEST(read_of_every_size)
         set_size(&r, 0);
         memcpy(&r, &m, sizeof m < size ? sizeof m : size);
         r.struct_size = size;
-        int32_t status = spt_dataset_new(w.ctx, (void *)&r, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &dataset);
+        int32_t status = spt_dataset_new(w.ctx, (void *)&r, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE,
+                                         0, NULL, NULL, &dataset);
         if (size >= sizeof m) ck_assert_int_eq(status, SPT_OK);
         if (size < offsetof(spt_matrix, rows)) ck_assert_int_eq(status, SPT_EINVAL);
         spt_dataset_free(dataset);
@@ -255,7 +267,8 @@ START_TEST(read_of_every_size)
 }
 END_TEST
 
-/* ---- records that callbacks are given ---------------------------------------------------------- */
+/* ---- records that callbacks are given ----------------------------------------------------------
+ */
 
 static int32_t told_epoch(const spt_epoch *epoch, void *user)
 {
@@ -276,7 +289,8 @@ START_TEST(given_to_callbacks)
     int epochs = 0, events = 0;
     spt_model *model = NULL;
     spt_study *study = NULL;
-    OK(w.ctx, spt_model_fit(w.ctx, w.dataset, NULL, "y", w.config, 2, NULL, told_epoch, &epochs, NULL, &model));
+    OK(w.ctx, spt_model_fit(w.ctx, w.dataset, NULL, "y", w.config, 2, NULL, told_epoch, &epochs,
+                            NULL, &model));
     ck_assert_int_eq(epochs, 2);
     spt_model_free(model);
     OK(w.ctx, spt_study_open(w.store, "another", w.space, NULL, &study));
@@ -289,7 +303,7 @@ START_TEST(given_to_callbacks)
 END_TEST
 
 SUITE_MAIN("records", tcase_add_unchecked_fixture(tcase, setup, teardown);
-           const int n = (int)(sizeof filled / sizeof filled[0]);
-           tcase_add_test(tcase, init); tcase_add_test(tcase, every_record);
-           tcase_add_loop_test(tcase, of_every_size, 0, n); tcase_add_loop_test(tcase, without_a_size, 0, n);
+           const int n = (int)(sizeof filled / sizeof filled[0]); tcase_add_test(tcase, init);
+           tcase_add_test(tcase, every_record); tcase_add_loop_test(tcase, of_every_size, 0, n);
+           tcase_add_loop_test(tcase, without_a_size, 0, n);
            tcase_add_test(tcase, read_of_every_size); tcase_add_test(tcase, given_to_callbacks);)
