@@ -5,23 +5,33 @@
  * Rules that hold in every header of the library
  *
  * - **Handles** are opaque. `spt_X_new`, `spt_X_open` and `spt_X_read...` make them, `spt_X_free`
- *   releases them (NULL is fine). A child keeps its parents alive: handles may be freed in any
- *   order. On failure the out-parameter is set to NULL.
+ *   releases them (NULL is fine; twice is undefined). A child keeps its parents alive: handles may
+ *   be freed in any order. On failure the out-parameter is set to NULL. Where a handle or a name is
+ *   needed and NULL is given, a status or a number is SPT_EINVAL, a pointer NULL, a double NaN.
  * - **Status.** A function that can fail returns `int32_t`: 0 done, negative an error, positive
  *   "stopped because". The numbers never change; read an unknown one as a failure.
  * - **Error text.** After a negative status spt_ctx_last_error() gives one line that says what was
  *   wrong, where, and what would be right.
  * - **Threads** (`@threads ctx` below): a context and all that was made from it belong to one
- * thread at a time. Datasets, spaces and models are immutable once made and may be read from any
- *   thread ("@threads any"); prediction from several threads takes one spt_predictor each.
+ *   thread at a time, whichever it is; two at a time are undefined. Datasets, spaces, models,
+ *   scalers, histories and analyses are immutable once made ("@threads any"): any thread may read
+ *   and free them; prediction from several threads takes one spt_predictor each. A function that
+ *   does not say is as the handle that it takes first.
+ * - **fork.** A child makes contexts of its own, and may read immutable handles of its parent. A
+ *   store on disk that the parent opened is SPT_EBUSY there, and freeing it touches no file. No
+ * other thread may be inside of the library while the process forks.
  * - **Callbacks** return a status, take `void *user` last and run on the thread that called into
  *   the library, one at a time, in a fixed order, with no lock held. SPT_OK goes on,
  *   SPT_STOP_HOST asks for a stop, SPT_PRUNED gives the trial up; anything else means failure.
+ *   What called back and would be changed refuses with SPT_EBUSY; other handles may be used. No
+ *   callback may be left by a jump (longjmp, an exception): return a status.
  * - **Arrays in** are contiguous, row-major, unless the parameter is an spt_matrix. **Arrays out**
  *   are query-then-fill: the function writes at most `capacity` elements and says in `*needed`
- *   how many there are; a short buffer is SPT_ECAPACITY and nothing is written.
+ *   how many there are (of a text with its NUL); a short buffer is SPT_ECAPACITY and nothing is
+ *   written. `needed` may be NULL.
  * - **Records** are plain structs that start with `struct_size`; call spt_record_init() on them
- *   before use, so that old programs meet newer libraries.
+ *   before use, so that old programs meet newer libraries. One that a callback is given may be
+ *   shorter than the header's if the library is older: `struct_size` tells.
  * - **Text** is UTF-8, also in file names. Numbers in files never depend on the locale.
  *
  * @since 0.1 (the whole header, unless a declaration says otherwise)

@@ -72,7 +72,8 @@ SPT_API int32_t spt_space_add_ordinal(spt_space *space, const char *name,
                                       const char *const *choices, int32_t n, int32_t value);
 SPT_API int32_t spt_space_add_bool(spt_space *space, const char *name, int32_t value);
 
-/** Put a parameter into a group ("training", "input", "conv", "fc", ...), shown with importance. */
+/** Put a parameter into a group ("training", "input", "conv", "fc", ...), shown with importance;
+ * NULL or "": none. */
 SPT_API int32_t spt_space_set_group(spt_space *space, const char *name, const char *group);
 
 /** `child` exists only if `parent` exists and compares so with the values; several calls for one
@@ -159,7 +160,7 @@ SPT_API const char *spt_config_choice(const spt_config *config, const char *name
 
 /** SPT_OK if no forbidden combination holds, else SPT_EINVAL and the text names it. */
 SPT_API int32_t spt_config_check(const spt_config *config);
-/** 1 if both have the same space and values, else 0. */
+/** 1 if both have the same space and values, else 0 (also for NULL). */
 SPT_API int32_t spt_config_equal(const spt_config *a, const spt_config *b);
 
 /** Read a configuration of `space` from XML (doc/schemas/config.rng); parameters not named take

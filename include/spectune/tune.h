@@ -218,20 +218,24 @@ SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char
 SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const void *data,
                                     int64_t size);
 
-/** Score a trial. @param loss to be set; lower is better
+/** Score a trial, which is the run's: spt_trial_free() does nothing to it, and it is not to be used
+ * after the call. @param loss to be set; lower is better
  * @return SPT_OK (a loss that is not finite fails the trial), SPT_PRUNED (loss = last value),
  * SPT_STOP_TIME (the trial failed, reason "timeout"), SPT_STOP_HOST (the trial is recorded as
- * failed and the run stops); anything else fails the trial. Its reason is the text attached to it
- * as "reason" (spt_trial_set_text()), or the context's error text, or what the status means. */
+ * failed and the run stops); SPT_ESTORE, SPT_ENOMEM and SPT_EINTERNAL end the run, too, which
+ * returns them, and the trial comes again; anything else fails the trial. Its reason is the text
+ * attached to it as "reason" (spt_trial_set_text()), or the context's error text, or what the
+ * status means. */
 typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
-/** Is this configuration possible at all? SPT_OK or a negative status. */
+/** Is this configuration possible at all? SPT_OK, or a negative status that refuses it;
+ * SPT_ECALLBACK, SPT_ENOMEM and SPT_EINTERNAL end the call that asked. */
 typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);
 
-/** Set the objective of spt_study_run(). @param destroy see spt_destroy_fn
+/** Set the objective of spt_study_run(). @param fn NULL: none @param destroy see spt_destroy_fn
  * @return SPT_OK, SPT_EBUSY (running) */
 SPT_API int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *user,
                                         spt_destroy_fn destroy);
-/** Set a check that proposals must pass. */
+/** Set a check that proposals must pass; NULL: none. */
 SPT_API int32_t spt_study_set_check(spt_study *study, spt_check_fn fn, void *user,
                                     spt_destroy_fn destroy);
 
@@ -262,12 +266,13 @@ typedef struct spt_event {
     int64_t best_trial;       /**< its number, -1 if none */
 } spt_event;
 
-/** @return SPT_OK; SPT_STOP_HOST stops the run; SPT_PRUNED (epoch, fold end) gives the trial up */
+/** @return SPT_OK; SPT_STOP_HOST stops the run; SPT_PRUNED (epoch, fold end) gives the trial up;
+ * anything else fails the trial, at its end the run (SPT_ECALLBACK) */
 typedef int32_t (*spt_event_fn)(const spt_event *event, void *user);
 
 /** Be told of events of spt_study_run(), on the thread that called it, in a fixed order: those of a
  * fold come after those of the folds before it (in the order on record as "fold_order"), whatever
- * thread was faster. */
+ * thread was faster. @param fn NULL: none */
 SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user,
                                      spt_destroy_fn destroy);
 

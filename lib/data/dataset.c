@@ -494,12 +494,12 @@ int32_t spt_dataset_spectra(const spt_dataset *dataset, int64_t first, int64_t n
 
 int64_t spt_dataset_rows(const spt_dataset *dataset)
 {
-    return dataset == NULL ? 0 : dataset->n;
+    return dataset == NULL ? SPT_EINVAL : dataset->n;
 }
 
 int64_t spt_dataset_bands(const spt_dataset *dataset)
 {
-    return dataset == NULL ? 0 : dataset->p;
+    return dataset == NULL ? SPT_EINVAL : dataset->p;
 }
 
 const double *spt_dataset_axis(const spt_dataset *dataset)
@@ -509,17 +509,17 @@ const double *spt_dataset_axis(const spt_dataset *dataset)
 
 int32_t spt_dataset_axis_unit(const spt_dataset *dataset)
 {
-    return dataset == NULL ? SPT_AXIS_UNKNOWN : dataset->axis_unit;
+    return dataset == NULL ? SPT_EINVAL : dataset->axis_unit;
 }
 
 int32_t spt_dataset_unit(const spt_dataset *dataset)
 {
-    return dataset == NULL ? SPT_UNIT_UNKNOWN : dataset->unit;
+    return dataset == NULL ? SPT_EINVAL : dataset->unit;
 }
 
 int32_t spt_dataset_axis_is_even(const spt_dataset *dataset)
 {
-    if (dataset == NULL) return 0;
+    if (dataset == NULL) return SPT_EINVAL;
     const double *x = dataset->axis;
     double step = (x[dataset->p - 1] - x[0]) / (double)(dataset->p - 1);
     for (int64_t j = 1; j < dataset->p; j++)

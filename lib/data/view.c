@@ -10,7 +10,7 @@
 
 int64_t spt_dataset_columns(const spt_dataset *dataset)
 {
-    return dataset == NULL ? 0 : dataset->n_columns;
+    return dataset == NULL ? SPT_EINVAL : dataset->n_columns;
 }
 
 static bool has_column(const spt_dataset *ds, int64_t column)

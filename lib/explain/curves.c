@@ -54,13 +54,13 @@ int32_t spt_fanova_curve(spt_ctx *ctx, const spt_fanova *f, int32_t parameter, d
                          double *weight, double *mean, double *sd, int64_t capacity,
                          int64_t *needed)
 {
-    SPT__REQUIRE(ctx != NULL && f != NULL && needed != NULL);
+    SPT__REQUIRE(ctx != NULL && f != NULL);
     if (!is_parameter(f, parameter)) return bad_parameter(ctx, f, parameter);
     const spt__problem *p = &f->problem;
     const spt__axis *axis = &p->lattice.axes[parameter];
     const int64_t trees = f->forest.n;
     work w = {.f = f, .axes = {parameter}};
-    *needed = axis->bins;
+    if (needed != NULL) *needed = axis->bins;
     if (capacity < axis->bins)
         return spt__fail(&ctx->err, SPT_ECAPACITY, "room for %lld points; %d are needed",
                          (long long)capacity, axis->bins);
@@ -88,14 +88,14 @@ int32_t spt_fanova_curve(spt_ctx *ctx, const spt_fanova *f, int32_t parameter, d
 int32_t spt_fanova_points(const spt_fanova *f, int32_t parameter, int64_t *number, double *x,
                           double *loss, int64_t capacity, int64_t *needed)
 {
-    SPT__REQUIRE(f != NULL && needed != NULL && is_parameter(f, parameter));
+    SPT__REQUIRE(f != NULL && is_parameter(f, parameter));
     const spt__problem *p = &f->problem;
     const double *value = p->value + parameter * p->table.n;
-    int64_t k = 0;
-    *needed = 0;
+    int64_t k = 0, points = 0;
     for (int64_t i = 0; i < p->table.n; i++)
-        *needed += !isnan(value[i]);
-    if (capacity < *needed) return SPT_ECAPACITY;
+        points += !isnan(value[i]);
+    if (needed != NULL) *needed = points;
+    if (capacity < points) return SPT_ECAPACITY;
     for (int64_t i = 0; i < p->table.n; i++) {
         if (isnan(value[i])) continue;
         if (number != NULL) number[k] = p->number[i];
@@ -145,17 +145,18 @@ static int32_t sum_surfaces(spt_ctx *ctx, const spt_fanova *f, int32_t first, in
 int32_t spt_fanova_surface(spt_ctx *ctx, const spt_fanova *f, int32_t first, int32_t second,
                            double *mean, double *sd, int64_t capacity, int64_t *needed)
 {
-    SPT__REQUIRE(ctx != NULL && f != NULL && needed != NULL);
+    SPT__REQUIRE(ctx != NULL && f != NULL);
     if (!is_parameter(f, first)) return bad_parameter(ctx, f, first);
     if (!is_parameter(f, second)) return bad_parameter(ctx, f, second);
     if (first == second)
         return spt__fail(&ctx->err, SPT_EINVAL, "a surface needs two different parameters");
     const spt__lattice *lattice = &f->problem.lattice;
-    *needed = (int64_t)lattice->axes[first].bins * lattice->axes[second].bins;
-    if (capacity < *needed)
+    const int64_t points = (int64_t)lattice->axes[first].bins * lattice->axes[second].bins;
+    if (needed != NULL) *needed = points;
+    if (capacity < points)
         return spt__fail(&ctx->err, SPT_ECAPACITY, "room for %lld points; %lld are needed",
-                         (long long)capacity, (long long)*needed);
-    return sum_surfaces(ctx, f, first, second, *needed, mean, sd);
+                         (long long)capacity, (long long)points);
+    return sum_surfaces(ctx, f, first, second, points, mean, sd);
 }
 
 /* ---- subsets ---- */

@@ -23,7 +23,14 @@ struct spt_predictor {
     int64_t *waiting; /* rows whose channels stand in x */
     int64_t n_waiting;
     spt__pass **passes; /* one per member */
+    bool busy, doomed;  /* the host is told of a bad row; it has freed the predictor meanwhile */
 };
+
+static int32_t idle(const spt_predictor *p)
+{
+    if (!p->busy) return SPT_OK;
+    return spt__fail(&p->ctx->err, SPT_EBUSY, "the predictor is at work; a callback cannot use it");
+}
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
@@ -111,6 +118,10 @@ void spt_predictor_free(spt_predictor *predictor)
 {
     if (!predictor) return;
     spt_predictor *p = predictor;
+    if (p->busy) {
+        p->doomed = true;
+        return;
+    }
     spt_ctx *ctx = p->ctx;
     for (int64_t i = 0; p->passes && i < p->model->n_parts; i++)
         spt__pass_free(p->passes[i]);
@@ -185,6 +196,7 @@ int32_t spt_predictor_run(spt_predictor *predictor, const double *spectrum, doub
 {
     SPT__REQUIRE(predictor);
     spt_predictor *p = predictor;
+    SPT__TRY(idle(p));
     if (!spectrum || !value)
         return spt__fail(&p->ctx->err, SPT_EINVAL, "spectrum and value must not be NULL");
     const double *values = NULL;
@@ -354,6 +366,7 @@ int32_t spt_predictor_dataset(spt_predictor *predictor, const spt_dataset *datas
     spt_predictor *p = predictor;
     spt_dataset *samples = NULL;
     spt__prep_plan other = {0};
+    SPT__TRY(idle(p));
     SPT__TRY(spt_predictor_samples(p, dataset, &samples));
     int32_t status = plan_axis(p, samples, flags, &other);
     int64_t n = spt_dataset_rows(samples) * p->model->frame->t;
@@ -364,8 +377,13 @@ int32_t spt_predictor_dataset(spt_predictor *predictor, const spt_dataset *datas
                                "there are %lld values, the buffer holds %lld", (long long)n,
                                values ? (long long)capacity : 0);
     }
-    if (status >= 0) status = predict(p, samples, &other, values, fn, user);
+    if (status >= 0) {
+        p->busy = true;
+        status = predict(p, samples, &other, values, fn, user);
+        p->busy = false;
+    }
     spt__prep_plan_free(&other);
     spt_dataset_free(samples);
+    if (p->doomed) spt_predictor_free(p);
     return status;
 }

@@ -346,6 +346,7 @@ int32_t spt_network_fit(spt_network *network, const float *x, const float *y, co
                         spt_training_report *report)
 {
     SPT__REQUIRE(network);
+    SPT__TRY(spt__network_idle(network, "train it, too"));
     spt__fit fit = {.x = x,
                     .y = y,
                     .weights = weights,
@@ -358,5 +359,11 @@ int32_t spt_network_fit(spt_network *network, const float *x, const float *y, co
     SPT__TRY(spt__training_read(options, &fit.training, &network->ctx->err));
     fit.stream.seed = fit.training.seed;
     if (network->finished) SPT__TRY(check_memory(network, &fit, &network->ctx->err));
-    return spt__network_fit(network, &fit, report, &network->ctx->err);
+    /* The callback may free the network. */
+    atomic_fetch_add(&network->refs, 1);
+    network->training = true;
+    const int32_t status = spt__network_fit(network, &fit, report, &network->ctx->err);
+    network->training = false;
+    spt__network_unref(network);
+    return status;
 }

@@ -173,7 +173,7 @@ bool spt__config_same_values(const spt_config *a, const spt_config *b)
 
 int32_t spt_config_equal(const spt_config *a, const spt_config *b)
 {
-    if (!a || !b) return a == b;
+    if (!a || !b) return 0;
     spt__buf why;
     spt__buf_init(&why, a->ctx);
     bool same = strcmp(a->space->name, b->space->name) == 0 &&

@@ -157,7 +157,7 @@ int32_t spt__space_index(const spt_space *space, const char *name, spt__err *e)
 {
     int32_t index = spt_space_find(space, name);
     if (index >= 0) return index;
-    if (!name) return spt__fail(e, SPT_ENOTFOUND, "the parameter's name is NULL");
+    if (!name) return spt__fail(e, SPT_EINVAL, "the parameter's name is NULL");
     const char *near = NULL;
     const char **names = spt__alloc(space->ctx, (size_t)space->n, sizeof *names);
     if (names) {
@@ -326,12 +326,12 @@ int32_t spt_space_set_group(spt_space *space, const char *name, const char *grou
 
 const char *spt_space_name(const spt_space *space)
 {
-    return space ? space->name : "";
+    return space ? space->name : NULL;
 }
 
 int32_t spt_space_count(const spt_space *space)
 {
-    return space ? space->n : 0;
+    return space ? space->n : SPT_EINVAL;
 }
 
 int32_t spt_space_describe(const spt_space *space, int32_t index, spt_parameter_info *info)
@@ -371,19 +371,19 @@ static const char *terms_text(const spt__terms *terms)
 
 const char *spt_space_condition(const spt_space *space, int32_t index)
 {
-    return space && index >= 0 && index < space->n ? terms_text(&space->parameters[index].when)
-                                                   : "";
+    if (!space) return NULL;
+    return index >= 0 && index < space->n ? terms_text(&space->parameters[index].when) : "";
 }
 
 int32_t spt_space_forbidden_count(const spt_space *space)
 {
-    return space ? space->n_forbidden : 0;
+    return space ? space->n_forbidden : SPT_EINVAL;
 }
 
 const char *spt_space_forbidden(const spt_space *space, int32_t index)
 {
-    return space && index >= 0 && index < space->n_forbidden ? terms_text(&space->forbidden[index])
-                                                             : "";
+    if (!space) return NULL;
+    return index >= 0 && index < space->n_forbidden ? terms_text(&space->forbidden[index]) : "";
 }
 
 /* One parameter in one line; without conditions two are the same if their lines are. */

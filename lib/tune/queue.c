@@ -111,7 +111,7 @@ static int32_t accept_completed(const spt_config *proposal, void *arg)
         return spt__fail(&s->ctx->err, SPT_EINVAL, "parameters are missing beside those given");
     SPT__TRY(spt__config_from_values(s->ctx, s->space, c->values, &config, &s->ctx->err));
     int32_t status = spt_config_check(config);
-    if (status >= 0 && s->check != NULL) status = s->check(config, s->check_hook.user);
+    if (status >= 0) status = spt__study_host_check(s, config);
     if (status >= 0) {
         spt_config_free(c->made);
         c->made = config;

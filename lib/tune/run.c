@@ -142,7 +142,10 @@ static int32_t score(run *r, const flying *f, double *loss)
     }
     f->trial->began = spt__now();
     s->ctx->err.text[0] = '\0';
-    return s->objective(f->trial, loss, s->objective_hook.user);
+    f->trial->lent = true;
+    const int32_t answer = s->objective(f->trial, loss, s->objective_hook.user);
+    f->trial->lent = false;
+    return answer;
 }
 
 static int32_t tell_end(run *r, const spt_trial *trial, int32_t *stop)
@@ -156,10 +159,9 @@ static int32_t tell_end(run *r, const spt_trial *trial, int32_t *stop)
     if (trial->state != SPT_TRIAL_COMPLETE) event.reason = trial->reason;
     const int32_t said = spt__study_emit(r->study, trial, &event);
     if (said == SPT_STOP_HOST && *stop == SPT_OK) *stop = SPT_STOP_HOST;
-    if (said < 0)
-        return spt__fail(&r->study->ctx->err, SPT_ECALLBACK, "the event callback failed with %s",
-                         spt_status_name(said));
-    return SPT_OK;
+    if (said == SPT_OK || said == SPT_STOP_HOST || said == SPT_PRUNED) return SPT_OK;
+    return spt__fail(&r->study->ctx->err, SPT_ECALLBACK, "the event callback failed with %s (%d)",
+                     spt_status_name(said), (int)said);
 }
 
 /* Another worker has ended it, because nothing was heard of this one for too long. */

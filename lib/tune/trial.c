@@ -229,7 +229,7 @@ int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double
 
 void spt_trial_free(spt_trial *t)
 {
-    if (t == NULL) return;
+    if (t == NULL || t->lent) return; /* an objective frees what is the run's */
     spt_study *study = t->study;
     spt_ctx *ctx = study->ctx;
     if (!t->told) {

@@ -195,10 +195,10 @@ START_TEST(bad_arguments)
     ck_assert_int_eq(spt_dataset_axis_is_even(ds), 1);
     spt_dataset_free(ds);
 #undef NEW
-    ck_assert_int_eq(spt_dataset_rows(NULL), 0);
-    ck_assert_int_eq(spt_dataset_bands(NULL), 0);
+    ck_assert_int_eq(spt_dataset_rows(NULL), SPT_EINVAL);
+    ck_assert_int_eq(spt_dataset_bands(NULL), SPT_EINVAL);
     ck_assert_ptr_null(spt_dataset_axis(NULL));
-    ck_assert_int_eq(spt_dataset_columns(NULL), 0);
+    ck_assert_int_eq(spt_dataset_columns(NULL), SPT_EINVAL);
     spt_ctx_free(ctx);
 }
 END_TEST

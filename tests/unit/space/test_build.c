@@ -281,7 +281,7 @@ START_TEST(bad_conditions)
     } rows[] = {
         {"child", "nope", SPT_OP_EQ, {"1"}, 1, SPT_ENOTFOUND, "no parameter 'nope'"},
         {"chld", "a", SPT_OP_EQ, {"1"}, 1, SPT_ENOTFOUND, "'child' is the nearest"},
-        {"child", NULL, SPT_OP_EQ, {"1"}, 1, SPT_ENOTFOUND, "NULL"},
+        {"child", NULL, SPT_OP_EQ, {"1"}, 1, SPT_EINVAL, "NULL"},
         {"a", "t", SPT_OP_EQ, {"mid"}, 1, SPT_EINVAL, "a parent comes first"},
         {"child", "child", SPT_OP_EQ, {"true"}, 1, SPT_EINVAL, "a parent comes first"},
         {"child", "a", 0, {"1"}, 1, SPT_EINVAL, "comparison 0"},

@@ -68,7 +68,7 @@ START_TEST(names)
     ck_assert_ptr_null(none);
     FAILS(ctx, SPT_ENOTFOUND, "small, shen2021 and cnn1d are possible",
           spt_space_preset(ctx, "enormous", &none));
-    FAILS(ctx, SPT_ENOTFOUND, "small, shen2021", spt_space_preset(ctx, NULL, &none));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_space_preset(ctx, NULL, &none));
     ck_assert_str_eq(spt_space_name(s), "small");
     end(s);
 }
