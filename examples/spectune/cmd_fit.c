@@ -89,7 +89,7 @@ static int from_file(tool *t, session *s)
     const char *name = arg_text(t, "space") != NULL ? arg_text(t, "space") : "small";
     const int code = inputs_space(t, name, &s->space);
     if (code >= 0) return code;
-    return spt_config_read_xml(t->ctx, s->space, arg_text(t, "config"), &s->config) < 0
+    return spt_config_read(t->ctx, s->space, arg_text(t, "config"), &s->config) < 0
                ? fail_library(t)
                : -1;
 }
@@ -137,7 +137,7 @@ static int prepare(tool *t, session *s)
         return misuse(t, "--target is missing: the property to estimate");
     if (arg_text(t, "unit") == NULL)
         return misuse(t, "--unit is missing: absorbance, reflectance or percent-reflectance");
-    if (spt_objective_options_new(t->ctx, &s->objective) < 0) return fail_library(t);
+    if (spt_cv_options_new(t->ctx, &s->objective) < 0) return fail_library(t);
     if ((code = inputs_machine(t)) >= 0 ||
         (code = inputs_settings(t, s->space, s->objective, NULL, NULL)) >= 0 ||
         (code = inputs_prep(t, &s->prep)) >= 0 ||

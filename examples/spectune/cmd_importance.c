@@ -426,7 +426,7 @@ int command_importance(tool *t)
     if (code >= 0) return code;
     a.history = h;
     if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0 ||
-        spt_forest_options_new(t->ctx, &forest) < 0)
+        spt_fanova_options_new(t->ctx, &forest) < 0)
         code = fail_library(t);
     if (code < 0) code = read_options(t, forest);
     if (code < 0 && spt_fanova_new(t->ctx, h, forest, &a.fanova) < 0) code = fail_library(t);

@@ -244,7 +244,7 @@ int command_best(tool *t)
         code =
             fail("%s: study '%s' has no complete trial yet", t->operands[0], spt_history_name(h));
     else if (arg_text(t, "config") != NULL &&
-             spt_config_write_xml(t->ctx, spt_history_config(h, best), arg_text(t, "config")) < 0)
+             spt_config_write(t->ctx, spt_history_config(h, best), arg_text(t, "config")) < 0)
         code = fail_library(t);
     else if (arg_flag(t, "json"))
         code = print_json(trial_json(h, best));

@@ -246,8 +246,8 @@ SPT_API int32_t spt_dataset_average(spt_ctx *ctx, const spt_dataset *dataset, co
  * @return SPT_OK, SPT_EINVAL (text names the limits), SPT_ENOTFOUND, SPT_ENOMEM
  * @threads ctx
  */
-SPT_API int32_t spt_folds_make(spt_ctx *ctx, const spt_dataset *dataset, const char *group,
-                               int32_t k, uint64_t seed, int32_t *fold);
+SPT_API int32_t spt_dataset_folds(spt_ctx *ctx, const spt_dataset *dataset, const char *group,
+                                  int32_t k, uint64_t seed, int32_t *fold);
 
 #ifdef __cplusplus
 }

@@ -57,7 +57,7 @@ typedef struct spt_fanova spt_fanova;
  *   share of the parameters tried at a split): how the trees grow.
  *
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @threads ctx */
-SPT_API int32_t spt_forest_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_fanova_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Analyse the trials of a history: the complete ones, others as the options say.
  *

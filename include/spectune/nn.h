@@ -115,9 +115,9 @@ SPT_API int64_t spt_network_tensors(const spt_network *network);
 SPT_API int32_t spt_network_tensor(const spt_network *network, int64_t index,
                                    spt_tensor_info *info);
 /** Copy a tensor out. @param values capacity info.size */
-SPT_API int32_t spt_network_get(const spt_network *network, int64_t index, float *values);
+SPT_API int32_t spt_network_values(const spt_network *network, int64_t index, float *values);
 /** Copy a tensor in. Values must be finite, variances not negative. */
-SPT_API int32_t spt_network_set(spt_network *network, int64_t index, const float *values);
+SPT_API int32_t spt_network_set_values(spt_network *network, int64_t index, const float *values);
 
 /** Outputs in prediction mode (running statistics, no dropout).
  * @param x  n x bands x channels   @param y  n x t */

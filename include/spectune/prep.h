@@ -45,8 +45,8 @@ SPT_API const char *spt_channel_name(int32_t channel);
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM
  * @threads ctx
  */
-SPT_API int32_t spt_savgol(spt_ctx *ctx, const double *y, int64_t n, double spacing, int32_t window,
-                           int32_t order, int32_t derivative, double *out);
+SPT_API int32_t spt_prep_savgol(spt_ctx *ctx, const double *y, int64_t n, double spacing,
+                                int32_t window, int32_t order, int32_t derivative, double *out);
 
 typedef struct spt_prep spt_prep;
 
@@ -83,11 +83,11 @@ SPT_API int32_t spt_prep_add_decimate(spt_prep *prep, int64_t factor, int32_t av
  * - `constant_snv` (error | zero): what a spectrum without variation gives
  *
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @threads ctx */
-SPT_API int32_t spt_channel_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_prep_options_new(spt_ctx *ctx, spt_options **out);
 /** Use these channel settings; NULL for the defaults. Copied.
  * @return SPT_OK, SPT_EINVAL (a window that does not go with its order, other options), SPT_ENOMEM
  */
-SPT_API int32_t spt_prep_set_channels(spt_prep *prep, const spt_options *options);
+SPT_API int32_t spt_prep_set_options(spt_prep *prep, const spt_options *options);
 
 /** One line on the recipe, as recorded with studies; the same recipe always gives the same text:
  * "crop 1100 2400; decimate 4 mean; d1_window=11 ...". Query-then-fill. */

@@ -67,8 +67,8 @@ typedef struct spt_trials spt_trials;
 SPT_API int64_t spt_trials_count(const spt_trials *trials);
 /** Trial `index`: state (spt_trial_state), loss (infinite unless complete or pruned) and sequence
  * number; each may be NULL. @return SPT_OK, SPT_EINVAL @since 0.1 */
-SPT_API int32_t spt_trials_get(const spt_trials *trials, int64_t index, int32_t *state,
-                               double *loss, int64_t *sequence);
+SPT_API int32_t spt_trials_trial(const spt_trials *trials, int64_t index, int32_t *state,
+                                 double *loss, int64_t *sequence);
 /** Its configuration, to be freed by the caller. @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1
  */
 SPT_API int32_t spt_trials_config(const spt_trials *trials, int64_t index, spt_config **out);

@@ -91,12 +91,12 @@ SPT_API int32_t spt_space_forbid_term(spt_space *space, const char *parameter, i
 
 /** Read a space from an XML file. The schema is doc/schemas/space.rng; it is checked.
  * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line named), SPT_EVERSION, SPT_ENOMEM */
-SPT_API int32_t spt_space_read_xml(spt_ctx *ctx, const char *path, spt_space **out);
-SPT_API int32_t spt_space_read_xml_memory(spt_ctx *ctx, const void *data, int64_t size,
-                                          const char *name, spt_space **out);
+SPT_API int32_t spt_space_read(spt_ctx *ctx, const char *path, spt_space **out);
+SPT_API int32_t spt_space_read_memory(spt_ctx *ctx, const void *data, int64_t size,
+                                      const char *name, spt_space **out);
 /** Write a space; reading it back gives the same space. SPT_EINVAL if it could not be searched: a
  * forbidden combination without terms, or one that forbids the defaults. */
-SPT_API int32_t spt_space_write_xml(spt_ctx *ctx, const spt_space *space, const char *path);
+SPT_API int32_t spt_space_write(spt_ctx *ctx, const spt_space *space, const char *path);
 /** The same as text, query-then-fill. */
 SPT_API int32_t spt_space_xml(const spt_space *space, char *buffer, int64_t capacity,
                               int64_t *needed);
@@ -164,13 +164,13 @@ SPT_API int32_t spt_config_equal(const spt_config *a, const spt_config *b);
 
 /** Read a configuration of `space` from XML (doc/schemas/config.rng); parameters not named take
  * their defaults. An unknown parameter is an error. */
-SPT_API int32_t spt_config_read_xml(spt_ctx *ctx, const spt_space *space, const char *path,
-                                    spt_config **out);
+SPT_API int32_t spt_config_read(spt_ctx *ctx, const spt_space *space, const char *path,
+                                spt_config **out);
 /** As XML text, query-then-fill. */
 SPT_API int32_t spt_config_xml(const spt_config *config, char *buffer, int64_t capacity,
                                int64_t *needed);
 /** Write it as an XML file. */
-SPT_API int32_t spt_config_write_xml(spt_ctx *ctx, const spt_config *config, const char *path);
+SPT_API int32_t spt_config_write(spt_ctx *ctx, const spt_config *config, const char *path);
 
 #ifdef __cplusplus
 }

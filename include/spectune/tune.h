@@ -294,7 +294,7 @@ typedef struct spt_cv spt_cv;
  * `watch` inner|scored (inner: early stopping watches a share of the training rows; scored: the
  * fold that scores, which flatters the error), `watch_share` (0.1), and those of training
  * (spt_training_options_new()). */
-SPT_API int32_t spt_objective_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_cv_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Prepare a cross-validation: apply the recipe, leave out test rows and rows without target, make
  * folds, compute the channels.

@@ -87,8 +87,8 @@ static int32_t folds_of_groups(spt_ctx *ctx, const spt_dataset *ds, int64_t colu
     return status;
 }
 
-int32_t spt_folds_make(spt_ctx *ctx, const spt_dataset *dataset, const char *group, int32_t k,
-                       uint64_t seed, int32_t *fold)
+int32_t spt_dataset_folds(spt_ctx *ctx, const spt_dataset *dataset, const char *group, int32_t k,
+                          uint64_t seed, int32_t *fold)
 {
     SPT__REQUIRE(ctx != NULL && dataset != NULL);
     if (fold == NULL) return spt__fail(&ctx->err, SPT_EINVAL, "the array for the folds is NULL");

@@ -51,7 +51,7 @@ int32_t spt_network_tensor(const spt_network *network, int64_t index, spt_tensor
     return SPT_OK;
 }
 
-int32_t spt_network_get(const spt_network *network, int64_t index, float *values)
+int32_t spt_network_values(const spt_network *network, int64_t index, float *values)
 {
     SPT__REQUIRE(network && values);
     SPT__TRY(check_finished(network));
@@ -61,7 +61,7 @@ int32_t spt_network_get(const spt_network *network, int64_t index, float *values
     return SPT_OK;
 }
 
-int32_t spt_network_set(spt_network *network, int64_t index, const float *values)
+int32_t spt_network_set_values(spt_network *network, int64_t index, const float *values)
 {
     SPT__REQUIRE(network && values);
     SPT__TRY(check_finished(network));

@@ -44,7 +44,7 @@ int32_t spt_config_xml(const spt_config *config, char *buffer, int64_t capacity,
     return status;
 }
 
-int32_t spt_config_write_xml(spt_ctx *ctx, const spt_config *config, const char *path)
+int32_t spt_config_write(spt_ctx *ctx, const spt_config *config, const char *path)
 {
     SPT__REQUIRE(ctx && config);
     spt__buf b;
@@ -116,8 +116,7 @@ static int32_t read_config(spt_config *config, const xmlDoc *doc, const char *fi
     return status;
 }
 
-int32_t spt_config_read_xml(spt_ctx *ctx, const spt_space *space, const char *path,
-                            spt_config **out)
+int32_t spt_config_read(spt_ctx *ctx, const spt_space *space, const char *path, spt_config **out)
 {
     if (out) *out = NULL;
     SPT__REQUIRE(ctx && space && out);

@@ -61,7 +61,7 @@ static int make_cv(work *w)
         const char *name;
         double value;
     } knobs[] = {{"folds", (double)w->folds}, {"epochs", (double)w->epochs}, {"batch_size", BATCH}};
-    TRY(spt_objective_options_new(w->ctx, &options));
+    TRY(spt_cv_options_new(w->ctx, &options));
     int32_t status = SPT_OK;
     for (size_t i = 0; i < sizeof knobs / sizeof knobs[0] && status >= 0; i++)
         status = spt_options_set_number(options, knobs[i].name, knobs[i].value);

@@ -95,7 +95,7 @@ static int write_weights(work *w, const char *folder)
             at += snprintf(list + at, sizeof list - (size_t)at, ", %d", (int)info.dims[d]);
         at += snprintf(list + at, sizeof list - (size_t)at, "]");
         float *grown = realloc(values, (size_t)(total + info.size) * sizeof *values);
-        if (grown == NULL || spt_network_get(w->network, i, grown + total) < 0) {
+        if (grown == NULL || spt_network_values(w->network, i, grown + total) < 0) {
             free(grown != NULL ? grown : values);
             return -1;
         }

@@ -118,8 +118,8 @@ START_TEST(memory_runs_out)
         if (s == SPT_OK) s = spt_dataset_average(ctx, ds[0], "id", &ds[5]);
         if (s == SPT_OK)
             s = spt_dataset_resample(ctx, ds[0], (const double[]){1101, 1103}, 2, &ds[6]);
-        if (s == SPT_OK) s = spt_folds_make(ctx, ds[0], NULL, 2, 1, fold);
-        if (s == SPT_OK) s = spt_folds_make(ctx, ds[0], "id", 2, 1, fold);
+        if (s == SPT_OK) s = spt_dataset_folds(ctx, ds[0], NULL, 2, 1, fold);
+        if (s == SPT_OK) s = spt_dataset_folds(ctx, ds[0], "id", 2, 1, fold);
         for (int k = 0; k < 7; k++)
             spt_dataset_free(ds[k]);
         if (s == SPT_OK) break;

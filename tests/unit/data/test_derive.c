@@ -322,7 +322,7 @@ START_TEST(folds_of_rows)
     int32_t fold[MANY], other[MANY];
     for (int32_t k = 2; k <= MANY; k++) {
         int size[MANY] = {0};
-        OK(ctx, spt_folds_make(ctx, ds, NULL, k, 7, fold));
+        OK(ctx, spt_dataset_folds(ctx, ds, NULL, k, 7, fold));
         for (int i = 0; i < MANY; i++) {
             ck_assert(fold[i] >= 0 && fold[i] < k);
             size[fold[i]]++;
@@ -330,25 +330,25 @@ START_TEST(folds_of_rows)
         for (int32_t f = 0; f < k; f++)
             ck_assert(size[f] == MANY / k || size[f] == MANY / k + 1);
     }
-    OK(ctx, spt_folds_make(ctx, ds, NULL, 5, 1, fold));
-    OK(ctx, spt_folds_make(ctx, ds, NULL, 5, 1, other));
+    OK(ctx, spt_dataset_folds(ctx, ds, NULL, 5, 1, fold));
+    OK(ctx, spt_dataset_folds(ctx, ds, NULL, 5, 1, other));
     ck_assert_mem_eq(fold, other, sizeof fold);
-    OK(ctx, spt_folds_make(ctx, ds, NULL, 5, 2, other));
+    OK(ctx, spt_dataset_folds(ctx, ds, NULL, 5, 2, other));
     ck_assert_mem_ne(fold, other, sizeof fold);
     /* pinned: studies on disk hold fold vectors made like this */
     static const int32_t pinned[10] = {0, 4, 1, 1, 0, 3, 2, 3, 3, 0};
     for (int i = 0; i < 10; i++)
         ck_assert_int_eq(fold[i], pinned[i]);
     FAILS(ctx, SPT_EINVAL, "folds is 1; 2 to the number of samples (53) are possible",
-          spt_folds_make(ctx, ds, NULL, 1, 1, fold));
+          spt_dataset_folds(ctx, ds, NULL, 1, 1, fold));
     FAILS(ctx, SPT_EINVAL, "folds is 54; 2 to the number of samples (53) are possible",
-          spt_folds_make(ctx, ds, NULL, 54, 1, fold));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_folds_make(ctx, ds, NULL, 2, 1, NULL));
+          spt_dataset_folds(ctx, ds, NULL, 54, 1, fold));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_dataset_folds(ctx, ds, NULL, 2, 1, NULL));
     const int64_t row = 0;
     spt_dataset *one = NULL;
     OK(ctx, spt_dataset_take(ctx, ds, &row, 1, &one));
     FAILS(ctx, SPT_EINVAL, "folds is 5, but the number of samples is 1",
-          spt_folds_make(ctx, one, NULL, 5, 1, fold));
+          spt_dataset_folds(ctx, one, NULL, 5, 1, fold));
     spt_dataset_free(one);
     spt_dataset_free(ds);
     spt_ctx_free(ctx);
@@ -363,7 +363,7 @@ START_TEST(folds_of_groups)
     bool differ = false;
     for (uint64_t seed = 0; seed < 20; seed++) {
         int size[4] = {0};
-        OK(ctx, spt_folds_make(ctx, ds, "site", 4, seed, fold));
+        OK(ctx, spt_dataset_folds(ctx, ds, "site", 4, seed, fold));
         for (int i = 0; i < MANY; i++) {
             const char *mine = spt_dataset_text(ds, i, 0);
             const char *next = i + 1 < MANY ? spt_dataset_text(ds, i + 1, 0) : NULL;
@@ -374,15 +374,15 @@ START_TEST(folds_of_groups)
         /* sizes 13 11 9 7 5 3 1 1 1 1 1, placed greedily */
         for (int f = 0; f < 4; f++)
             ck_assert(size[f] >= 13 && size[f] <= 14);
-        OK(ctx, spt_folds_make(ctx, ds, "site", 4, seed + 1, other));
+        OK(ctx, spt_dataset_folds(ctx, ds, "site", 4, seed + 1, other));
         differ = differ || memcmp(fold, other, sizeof fold) != 0;
     }
     ck_assert(differ);
-    OK(ctx, spt_folds_make(ctx, ds, "site", 11, 1, fold)); /* one group each */
+    OK(ctx, spt_dataset_folds(ctx, ds, "site", 11, 1, fold)); /* one group each */
     FAILS(ctx, SPT_EINVAL, "folds is 12; 2 to the number of groups (11) are possible",
-          spt_folds_make(ctx, ds, "site", 12, 1, fold));
-    FAILS(ctx, SPT_ENOTFOUND, "no column 'sites'", spt_folds_make(ctx, ds, "sites", 2, 1, fold));
-    OK(ctx, spt_folds_make(ctx, ds, "site", 3, 1, fold));
+          spt_dataset_folds(ctx, ds, "site", 12, 1, fold));
+    FAILS(ctx, SPT_ENOTFOUND, "no column 'sites'", spt_dataset_folds(ctx, ds, "sites", 2, 1, fold));
+    OK(ctx, spt_dataset_folds(ctx, ds, "site", 3, 1, fold));
     static const int32_t pinned[MANY] = {1, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2,
                                          2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 1};

@@ -32,7 +32,7 @@ static int32_t everything(spt_ctx *ctx, const spt_history *h)
     double share[5];
     int64_t n;
     spt_record_init(&pair, sizeof pair);
-    int32_t s = spt_forest_options_new(ctx, &o);
+    int32_t s = spt_fanova_options_new(ctx, &o);
     if (s >= 0) s = spt_options_set_number(o, "trees", 3);
     if (s >= 0) s = spt_options_set_number(o, "top_quantile", 0.9);
     if (s >= 0) s = spt_options_set_text(o, "prior", "trials");

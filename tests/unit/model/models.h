@@ -52,9 +52,9 @@ static inline spt_prep *make_recipe(spt_ctx *ctx)
     OK(ctx, spt_prep_new(ctx, &prep));
     OK(ctx, spt_prep_add_crop(prep, 1110, 9000));
     OK(ctx, spt_prep_add_decimate(prep, 2, 1));
-    OK(ctx, spt_channel_options_new(ctx, &channels));
+    OK(ctx, spt_prep_options_new(ctx, &channels));
     OK(ctx, spt_options_set_number(channels, "d1_window", 7));
-    OK(ctx, spt_prep_set_channels(prep, channels));
+    OK(ctx, spt_prep_set_options(prep, channels));
     spt_options_free(channels);
     return prep;
 }

@@ -220,7 +220,7 @@ START_TEST(assembled)
     int64_t n = 0, size = 0;
     double *before = predictions(ctx, model, b.dataset, &n);
     float weights[81] = {0};
-    OK(ctx, spt_network_set(network, 0, weights));
+    OK(ctx, spt_network_set_values(network, 0, weights));
     spt_network_free(network);
     double *after = predictions(ctx, model, b.dataset, &n);
     ck_assert(!memcmp(before, after, (size_t)n * sizeof *before));

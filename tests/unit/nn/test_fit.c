@@ -59,7 +59,7 @@ START_TEST(an_epoch_sees_every_row_once)
     enum { N = 23 };
     spt_network *network = built(linear);
     float zero[SIZE] = {0};
-    OK(ctx, spt_network_set(network, 0, zero));
+    OK(ctx, spt_network_set_values(network, 0, zero));
     double expected = 0.0;
     for (int i = 0; i < N; i++) {
         y[i] = (float)sqrt(1 + sqrt(i + 2) * (i % 3 + 1) / 10);

@@ -69,17 +69,17 @@ START_TEST(real_spectrum)
         RELATIVE(out[at], want, 1e-8);
         RELATIVE(out32[at], want, 1e-6);
     }
-    OK(ctx, spt_channel_options_new(ctx, &o));
+    OK(ctx, spt_prep_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "d2_window", 15));
     OK(ctx, spt_options_set_number(o, "d2_order", 3));
-    OK(ctx, spt_prep_set_channels(prep, o));
+    OK(ctx, spt_prep_set_options(prep, o));
     OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out));
     RELATIVE(out[7], -1.205074337e-06, 1e-8);
     RELATIVE(out[350], -1.836457660e-06, 1e-8);
     /* 30 nm are 15 points here */
     OK(ctx, spt_options_set_text(o, "window_in", "axis"));
     OK(ctx, spt_options_set_number(o, "d2_window", 30));
-    OK(ctx, spt_prep_set_channels(prep, o));
+    OK(ctx, spt_prep_set_options(prep, o));
     OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out));
     RELATIVE(out[350], -1.836457660e-06, 1e-8);
     spt_options_free(o);
@@ -204,9 +204,9 @@ START_TEST(constant_spectra)
     OK(ctx, one(ctx, prep, values, 12, SPT_UNIT_ABSORBANCE, 15, out));
     for (int j = 0; j < 12; j++)
         ck_assert(out[j * 4 + 2] == 0 && out[j * 4 + 3] == 0);
-    OK(ctx, spt_channel_options_new(ctx, &o));
+    OK(ctx, spt_prep_options_new(ctx, &o));
     OK(ctx, spt_options_set_text(o, "constant_snv", "zero"));
-    OK(ctx, spt_prep_set_channels(prep, o));
+    OK(ctx, spt_prep_set_options(prep, o));
     spt_options_free(o);
     values[3] = nextafter(0.1, 1); /* a last bit is no variation */
     OK(ctx, one(ctx, prep, values, 12, SPT_UNIT_ABSORBANCE, SPT_CHANNEL_A_SNV, out));

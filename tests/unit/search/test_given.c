@@ -39,8 +39,8 @@ static int32_t guest_draw(const spt_trials *trials, int64_t sequence, int32_t at
     int64_t number;
     const int64_t n = spt_trials_count(trials);
     if (n == 0) return SPT_OK;
-    if (spt_trials_get(trials, n, &state, &loss, &number) != SPT_EINVAL) return SPT_EINVAL;
-    if (spt_trials_get(trials, n - 1, &state, &loss, &number) < 0) return SPT_EINVAL;
+    if (spt_trials_trial(trials, n, &state, &loss, &number) != SPT_EINVAL) return SPT_EINVAL;
+    if (spt_trials_trial(trials, n - 1, &state, &loss, &number) < 0) return SPT_EINVAL;
     if (spt_trials_config(trials, n - 1, &other) < 0) return SPT_EINVAL;
     const double x = get(other, "x");
     spt_config_free(other);

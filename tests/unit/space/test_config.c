@@ -227,8 +227,8 @@ START_TEST(xml_round_trip)
     OK(ctx, spt_config_set_number(a, "blocks", 2));
     OK(ctx, spt_config_set_number(a, "lr", 0.1 / 3));
     OK(ctx, spt_config_set_text(a, "act", "<&>\"'"));
-    OK(ctx, spt_config_write_xml(ctx, a, path));
-    OK(ctx, spt_config_read_xml(ctx, space, path, &b));
+    OK(ctx, spt_config_write(ctx, a, path));
+    OK(ctx, spt_config_read(ctx, space, path, &b));
     ck_assert_int_eq(spt_config_equal(a, b), 1);
     char text[2000];
     int64_t needed;
@@ -247,7 +247,7 @@ START_TEST(xml_round_trip)
     /* any order; what is not named takes its default */
     put("<config format='1'><parameter name='rate' value='0.2'/>"
         "<!-- the parent behind its child --><parameter name='blocks' value='2'/></config>");
-    OK(ctx, spt_config_read_xml(ctx, space, path, &b));
+    OK(ctx, spt_config_read(ctx, space, path, &b));
     double x;
     OK(ctx, spt_config_number(b, "rate", &x));
     ck_assert(x == 0.2);
@@ -293,11 +293,11 @@ START_TEST(bad_xml)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         put(rows[i].text);
         spt_config *c = (spt_config *)&c;
-        FAILS(ctx, rows[i].status, rows[i].words, spt_config_read_xml(ctx, space, path, &c));
+        FAILS(ctx, rows[i].status, rows[i].words, spt_config_read(ctx, space, path, &c));
         ck_assert_ptr_null(c);
     }
     spt_config *c;
-    FAILS(ctx, SPT_EIO, "no-such", spt_config_read_xml(ctx, space, "no-such.xml", &c));
+    FAILS(ctx, SPT_EIO, "no-such", spt_config_read(ctx, space, "no-such.xml", &c));
     end();
 }
 END_TEST

@@ -256,7 +256,7 @@ START_TEST(written_and_read)
     char *text = malloc((size_t)needed);
     ck_assert_ptr_nonnull(text);
     OK(ctx, spt_space_xml(s, text, needed, &needed));
-    OK(ctx, spt_space_read_xml_memory(ctx, text, needed - 1, "preset", &again));
+    OK(ctx, spt_space_read_memory(ctx, text, needed - 1, "preset", &again));
     spt__buf why;
     spt__buf_init(&why, ctx);
     ck_assert_msg(spt__space_same(again, s, &why), "%s", why.data);

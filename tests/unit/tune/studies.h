@@ -103,7 +103,7 @@ static inline spt_cv *new_cv(spt_ctx *ctx, const spt_dataset *ds, const char *se
 {
     spt_options *o = NULL;
     spt_cv *cv = NULL;
-    OK(ctx, spt_objective_options_new(ctx, &o));
+    OK(ctx, spt_cv_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "folds", 3));
     OK(ctx, spt_options_set_number(o, "epochs", 6));
     set_pairs(ctx, o, settings);

@@ -298,7 +298,7 @@ static int32_t refused(spt_ctx *ctx, const spt_dataset *ds, const char *target, 
 {
     spt_options *o = NULL;
     spt_cv *cv = NULL;
-    OK(ctx, spt_objective_options_new(ctx, &o));
+    OK(ctx, spt_cv_options_new(ctx, &o));
     int32_t s = name != NULL ? spt_options_set_text(o, name, value) : SPT_OK;
     if (s >= 0) s = spt_cv_new(ctx, ds, NULL, target, o, &cv);
     ck_assert_ptr_null(cv);

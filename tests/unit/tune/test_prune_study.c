@@ -349,7 +349,7 @@ static int32_t prune_once(spt_ctx *ctx, const spt_dataset *ds, const spt_space *
     if (s >= 0) s = spt_options_set_text(o, "prune", pruner);
     if (s >= 0) s = spt_options_set_number(o, "in_flight", 2);
     if (s >= 0) s = spt_options_set_number(o, "prune_startup", 1);
-    if (s >= 0) s = spt_objective_options_new(ctx, &how);
+    if (s >= 0) s = spt_cv_options_new(ctx, &how);
     if (s >= 0) s = spt_options_set_number(how, "epochs", 1);
     if (s >= 0) s = spt_cv_new(ctx, ds, NULL, "y", how, &cv);
     if (s >= 0) s = spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store);

@@ -235,7 +235,7 @@ START_TEST(bad_weights)
         spt_dataset *ds = with_column(ctx, "w", cases[i].value);
         spt_options *o = NULL;
         spt_cv *cv = NULL;
-        OK(ctx, spt_objective_options_new(ctx, &o));
+        OK(ctx, spt_cv_options_new(ctx, &o));
         OK(ctx, spt_options_set_text(o, "weights", cases[i].column));
         ck_assert_int_lt(spt_cv_new(ctx, ds, NULL, "y", o, &cv), 0);
         ck_assert_msg(strstr(spt_ctx_last_error(ctx), cases[i].words) != NULL, "%s",
