@@ -110,11 +110,13 @@ SPT_API int32_t spt_prep_apply(spt_ctx *ctx, const spt_prep *prep, const spt_dat
  * @param mask     one or more spt_channel bits; c is their number
  * @param dtype    of `out`; all arithmetic is in float64
  * @param out      n x p x c, channels last; a channel's bits do not depend on mask or on other rows
+ * @param capacity  of `out`, in values: n * p * c or more
  * @return SPT_OK, SPT_EINVAL (unit unknown, axis uneven, window longer than the spectra), SPT_EDATA
- *         (one of the values above, a constant spectrum: row and band named), SPT_ENOMEM
+ *         (one of the values above, a constant spectrum: row and band named), SPT_ECAPACITY,
+ * SPT_ENOMEM
  */
 SPT_API int32_t spt_prep_channels(spt_ctx *ctx, const spt_prep *prep, const spt_dataset *applied,
-                                  int32_t mask, int32_t dtype, void *out);
+                                  int32_t mask, int32_t dtype, void *out, int64_t capacity);
 
 /* ---- scaling --------------------------------------------------------------------------------- */
 

@@ -119,7 +119,7 @@ typedef struct spt_parameter_info {
 SPT_API const char *spt_space_name(const spt_space *space);
 SPT_API int32_t spt_space_count(const spt_space *space);
 SPT_API int32_t spt_space_describe(const spt_space *space, int32_t index, spt_parameter_info *info);
-/** Index of a parameter, or -1. */
+/** Index of a parameter, SPT_ENOTFOUND if there is none of that name. */
 SPT_API int32_t spt_space_find(const spt_space *space, const char *name);
 /** Text of a choice; NULL if there is none. Valid while the space is. */
 SPT_API const char *spt_space_choice(const spt_space *space, int32_t index, int32_t choice);
@@ -159,13 +159,17 @@ SPT_API const char *spt_config_choice(const spt_config *config, const char *name
 
 /** SPT_OK if no forbidden combination holds, else SPT_EINVAL and the text names it. */
 SPT_API int32_t spt_config_check(const spt_config *config);
-/** 1 if both have the same space and values, else 0. */
+/** 1 if both have the same space and values, else 0; SPT_EINVAL if either is NULL. */
 SPT_API int32_t spt_config_equal(const spt_config *a, const spt_config *b);
 
 /** Read a configuration of `space` from XML (doc/schemas/config.rng); parameters not named take
  * their defaults. An unknown parameter is an error. */
 SPT_API int32_t spt_config_read(spt_ctx *ctx, const spt_space *space, const char *path,
                                 spt_config **out);
+/** The same from memory: what spt_config_xml() gave. @param name stands for the file in messages;
+ * may be NULL */
+SPT_API int32_t spt_config_read_memory(spt_ctx *ctx, const spt_space *space, const void *data,
+                                       int64_t size, const char *name, spt_config **out);
 /** As XML text, query-then-fill. */
 SPT_API int32_t spt_config_xml(const spt_config *config, char *buffer, int64_t capacity,
                                int64_t *needed);

@@ -363,6 +363,7 @@ int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err 
     spt__fit fit = {.x = w.x,
                     .y = w.y,
                     .weights = w.weights,
+                    .n = w.n_rows,
                     .train = w.train,
                     .watch = w.watch,
                     .n_train = w.n_train,

@@ -111,7 +111,7 @@ static int32_t drop_rows(spt_cv *cv, const int32_t *given, bool *use, double *y)
     SPT__TRY(drop_note(cv, count, "of no fold", NULL, NULL));
     SPT__TRY(drop_test(cv, use));
     SPT__TRY(target_column(cv, &column));
-    SPT__TRY(spt_dataset_numbers(cv->applied, column, y));
+    SPT__TRY(spt_dataset_numbers(cv->applied, column, y, n));
     count = 0;
     for (int64_t i = 0; i < n; i++)
         if (use[i] && isnan(y[i])) {
@@ -193,7 +193,7 @@ static int32_t make_folds(spt_cv *cv, bool given)
     cv->k = (int32_t)spt__option_int(cv->options, spt__objective_knobs, "folds");
     return spt_dataset_folds(cv->ctx, cv->used, *group != '\0' ? group : NULL, cv->k,
                              (uint64_t)spt__option_int(cv->options, spt__objective_knobs, "seed"),
-                             cv->fold);
+                             cv->fold, cv->n);
 }
 
 /* Folds whose targets spread least come first. Errors, and so what tells two configurations apart,
@@ -241,7 +241,8 @@ int32_t spt__cv_channels(spt_cv *cv, int32_t mask)
                                "fewer bands (crop, decimation) or channels would help", e));
     float *x = spt__alloc(cv->ctx, (size_t)bytes, 1);
     if (x == NULL) return spt__nomem(e);
-    const int32_t status = spt_prep_channels(cv->ctx, cv->prep, cv->used, wanted, SPT_FLOAT32, x);
+    const int32_t status = spt_prep_channels(cv->ctx, cv->prep, cv->used, wanted, SPT_FLOAT32, x,
+                                             cv->n * cv->p * spt__channel_count(wanted));
     if (status < 0) {
         spt__free(cv->ctx, x);
         return status;

@@ -61,9 +61,9 @@ static spt_study *open_study(spt_ctx *ctx, const char *file, const spt_space *sp
     return study;
 }
 
-static void tell(spt_ctx *ctx, spt_study *study, spt_trial *trial)
+static void tell(spt_ctx *ctx, spt_trial *trial)
 {
-    must(ctx, spt_study_tell(study, trial, SPT_TRIAL_COMPLETE, loss_of(spt_trial_config(trial))));
+    must(ctx, spt_trial_tell(trial, SPT_TRIAL_COMPLETE, loss_of(spt_trial_config(trial))));
 }
 
 static void make(spt_ctx *ctx, const char *file, int32_t parameters)
@@ -75,7 +75,7 @@ static void make(spt_ctx *ctx, const char *file, int32_t parameters)
     for (int i = 0; i < 2; i++) {
         spt_trial *trial = NULL;
         must(ctx, spt_study_ask(study, &trial));
-        tell(ctx, study, trial);
+        tell(ctx, trial);
         spt_trial_free(trial);
     }
     spt_study_free(study);
@@ -111,7 +111,7 @@ static void time_work(spt_ctx *ctx, const char *file, int64_t pairs, int64_t run
         const double start = bench_now();
         must(ctx, spt_study_ask(study, &trial));
         const double asked = bench_now();
-        tell(ctx, study, trial);
+        tell(ctx, trial);
         printf("%.4f %.4f\n", 1e3 * (asked - start), 1e3 * (bench_now() - asked));
         spt_trial_free(trial);
     }

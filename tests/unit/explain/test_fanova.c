@@ -400,7 +400,8 @@ START_TEST(refusals)
     FAILS(ctx, SPT_EINVAL, "top_quantile", spt_options_set_number(o, "top_quantile", 1.5));
     FAILS(ctx, SPT_EINVAL, "prior", spt_options_set_text(o, "prior", "posterior"));
     FAILS(ctx, SPT_EINVAL, "0.01 to 0.99", spt_fanova_trials_needed(ctx, same, NULL, 1, &n));
-    FAILS(ctx, SPT_EINVAL, "no options of PED-ANOVA", spt_ped_importance(ctx, same, o, &value, 1));
+    FAILS(ctx, SPT_EINVAL, "no options of PED-ANOVA",
+          spt_ped_importance(ctx, same, o, &value, 1, &n));
     ck_assert_ptr_null(f);
     spt_fanova_free(NULL);
     spt_options_free(wrong);

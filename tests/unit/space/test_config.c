@@ -169,7 +169,7 @@ START_TEST(copies_and_hashes)
     spt_config_free(b);
     OK(ctx, spt_config_new(ctx, again, &b));
     ck_assert_int_eq(spt_config_equal(b, other), 1);
-    ck_assert_int_eq(spt_config_equal(b, NULL), 0);
+    ck_assert_int_eq(spt_config_equal(b, NULL), SPT_EINVAL);
     spt_config_free(other);
     spt_config_free(b);
     spt_config_free(a);
@@ -244,6 +244,9 @@ START_TEST(xml_round_trip)
                            "  <parameter name=\"level\" value=\"b\"/>\n"
                            "</config>\n");
     spt_config_free(b);
+    OK(ctx, spt_config_read_memory(ctx, space, text, needed - 1, NULL, &b)); /* but for the NUL */
+    ck_assert_int_eq(spt_config_equal(a, b), 1);
+    spt_config_free(b);
     /* any order; what is not named takes its default */
     put("<config format='1'><parameter name='rate' value='0.2'/>"
         "<!-- the parent behind its child --><parameter name='blocks' value='2'/></config>");
@@ -298,6 +301,13 @@ START_TEST(bad_xml)
     }
     spt_config *c;
     FAILS(ctx, SPT_EIO, "no-such", spt_config_read(ctx, space, "no-such.xml", &c));
+    FAILS(ctx, SPT_EFORMAT, "row 7:1",
+          spt_config_read_memory(ctx, space, "<config", 7, "row 7", &c));
+    FAILS(ctx, SPT_EINVAL, "configuration: the data is NULL",
+          spt_config_read_memory(ctx, space, NULL, 7, NULL, &c));
+    FAILS(ctx, SPT_EINVAL, "row 7: the size is negative",
+          spt_config_read_memory(ctx, space, "<config", -1, "row 7", &c));
+    ck_assert_ptr_null(c);
     end();
 }
 END_TEST

@@ -83,7 +83,7 @@ START_TEST(the_run_loop)
         double values[FOLDS], sum = 0;
         spt_record_init(&info, sizeof info);
         OK(b.d.ctx, spt_history_trial(b.d.h, i, &info));
-        OK(b.d.ctx, spt_history_steps(b.d.h, i, NULL, values));
+        OK(b.d.ctx, spt_history_steps(b.d.h, i, NULL, values, LENGTH(values)));
         for (int f = 0; f < info.n_steps; f++)
             sum += values[f];
         NEAR(info.value, sum / (double)info.n_steps, 1e-14);
@@ -151,7 +151,7 @@ START_TEST(nothing_to_compare_with)
             OK(b.d.ctx, spt_trial_report(t, f, 100 + i));
             ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK);
         }
-        OK(b.d.ctx, spt_study_tell(b.d.study, t, SPT_TRIAL_PRUNED, 100));
+        OK(b.d.ctx, spt_trial_tell(t, SPT_TRIAL_PRUNED, 100));
         ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK); /* it has ended */
         spt_trial_free(t);
     }
@@ -169,13 +169,13 @@ START_TEST(later_ends_have_no_say)
     OK(b.d.ctx, spt_study_ask(b.d.study, &second));
     for (int f = 0; f < FOLDS; f++)
         OK(b.d.ctx, spt_trial_report(first, f, 1 + 0.001 * f));
-    OK(b.d.ctx, spt_study_tell(b.d.study, first, SPT_TRIAL_COMPLETE, 1));
+    OK(b.d.ctx, spt_trial_tell(first, SPT_TRIAL_COMPLETE, 1));
     spt_trial_free(first);
     for (int f = 0; f < 4; f++) {
         OK(b.d.ctx, spt_trial_report(second, f, 1000 + f * 0.001));
         ck_assert_int_eq(spt_trial_should_prune(second), SPT_OK);
     }
-    OK(b.d.ctx, spt_study_tell(b.d.study, second, SPT_TRIAL_PRUNED, 1000));
+    OK(b.d.ctx, spt_trial_tell(second, SPT_TRIAL_PRUNED, 1000));
     spt_trial_free(second);
     /* the next one saw it */
     OK(b.d.ctx, spt_study_ask(b.d.study, &first));
