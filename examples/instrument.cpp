@@ -104,11 +104,13 @@ std::vector<double> numbers(const std::vector<std::string> &line)
 }
 
 /* Told of a spectrum that cannot be predicted. No exception may leave a callback of a C library. */
-extern "C" void keep_reason(int64_t, const char *reason, void *user)
+extern "C" int32_t keep_reason(int64_t, const char *reason, void *user)
 {
     try {
         *static_cast<std::string *>(user) = reason;
+        return SPT_OK;
     } catch (...) {
+        return SPT_ENOMEM;
     }
 }
 
@@ -138,7 +140,8 @@ public:
             throw std::invalid_argument(std::to_string(values.size()) + " values, the instrument has " +
                                         std::to_string(axis_.size()) + " bands");
         if (same_axis_ && unit_ == spt_model_unit(model_.get())) {
-            const int32_t status = spt_predictor_run(predictor_.get(), values.data(), values_.data());
+            const int32_t status = spt_predictor_run(predictor_.get(), values.data(), static_cast<int64_t>(values.size()), values_.data(),
+                                                     static_cast<int64_t>(values_.size()));
             if (status < 0) throw spectrum::error(status, spt_predictor_last_error(predictor_.get()));
             return values_[0];
         }
@@ -171,7 +174,11 @@ private:
         spt_dataset *raw = nullptr;
         std::string reason;
         int64_t needed = 0;
-        spt_matrix_init(&view, SPT_FLOAT64, values.data(), 1, static_cast<int64_t>(values.size()));
+        spt_record_init(&view, sizeof view);
+        view.dtype = SPT_FLOAT64;
+        view.data = values.data();
+        view.rows = 1;
+        view.cols = static_cast<int64_t>(values.size());
         spectrum::check(ctx_, spt_dataset_new(ctx_.get(), &view, axis_.data(), spt_model_axis_unit(model_.get()), unit_, 0, nullptr,
                                               nullptr, &raw));
         const spectrum::dataset one(raw);

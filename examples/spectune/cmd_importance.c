@@ -400,16 +400,18 @@ static int extras(tool *t, analysis *a, const spt_options *forest)
 {
     const int32_t n = spt_space_count(spt_history_space(a->history));
     const double r2 = spt_fanova_out_of_bag(a->fanova);
+    int64_t needed;
     if (arg_flag(t, "local")) {
         a->local = calloc((size_t)n + 1, sizeof *a->local);
         if (a->local == NULL) return fail("memory ran out");
-        if (spt_fanova_local(t->ctx, a->fanova, NULL, a->local, NULL, n) < 0)
+        if (spt_fanova_local(t->ctx, a->fanova, NULL, a->local, NULL, n, &needed) < 0)
             return fail_library(t);
     }
     if (arg_flag(t, "ped")) {
         a->ped = calloc((size_t)n + 1, sizeof *a->ped);
         if (a->ped == NULL) return fail("memory ran out");
-        if (spt_ped_importance(t->ctx, a->history, NULL, a->ped, n) < 0) return fail_library(t);
+        if (spt_ped_importance(t->ctx, a->history, NULL, a->ped, n, &needed) < 0)
+            return fail_library(t);
     }
     if (r2 < little && spt_fanova_trials_needed(t->ctx, a->history, forest, enough, &a->needed) < 0)
         return fail_library(t);
@@ -426,7 +428,7 @@ int command_importance(tool *t)
     if (code >= 0) return code;
     a.history = h;
     if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0 ||
-        spt_forest_options_new(t->ctx, &forest) < 0)
+        spt_fanova_options_new(t->ctx, &forest) < 0)
         code = fail_library(t);
     if (code < 0) code = read_options(t, forest);
     if (code < 0 && spt_fanova_new(t->ctx, h, forest, &a.fanova) < 0) code = fail_library(t);

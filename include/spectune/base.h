@@ -222,9 +222,9 @@ SPT_API int32_t spt_ctx_stopping(const spt_ctx *ctx);
 
 /* ---- options: named knobs with bounds ------------------------------------------------------- */
 
-/** A set of named knobs for one purpose, made by spt_csv_options_new(), spt_channel_options_new(),
- * spt_training_options_new(), spt_objective_options_new(), spt_sampler_options_new() or
- * spt_forest_options_new(). Functions that take one copy what they need; NULL means the defaults.
+/** A set of named knobs for one purpose, made by spt_csv_options_new(), spt_prep_options_new(),
+ * spt_training_options_new(), spt_cv_options_new(), spt_sampler_options_new() or
+ * spt_fanova_options_new(). Functions that take one copy what they need; NULL means the defaults.
  */
 typedef struct spt_options spt_options;
 
@@ -266,12 +266,11 @@ SPT_API int32_t spt_options_set_number(spt_options *options, const char *name, d
 SPT_API int32_t spt_options_set_text(spt_options *options, const char *name, const char *value);
 
 /** Read a number or integer knob. @return SPT_OK, SPT_EINVAL, SPT_ENOTFOUND @threads ctx */
-SPT_API int32_t spt_options_get_number(const spt_options *options, const char *name, double *value);
+SPT_API int32_t spt_options_number(const spt_options *options, const char *name, double *value);
 
 /** Read a choice or text knob; the text is valid until the knob is set again.
  * @return SPT_OK, SPT_EINVAL, SPT_ENOTFOUND @threads ctx */
-SPT_API int32_t spt_options_get_text(const spt_options *options, const char *name,
-                                     const char **value);
+SPT_API int32_t spt_options_text(const spt_options *options, const char *name, const char **value);
 
 #ifdef __cplusplus
 }

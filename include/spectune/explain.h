@@ -57,7 +57,7 @@ typedef struct spt_fanova spt_fanova;
  *   share of the parameters tried at a split): how the trees grow.
  *
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @threads ctx */
-SPT_API int32_t spt_forest_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_fanova_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Analyse the trials of a history: the complete ones, others as the options say.
  *
@@ -108,7 +108,8 @@ typedef struct spt_interaction {
     uint32_t struct_size;
     int32_t n;             /**< parameters: 2 or 3 (1 for spt_fanova_subset() of one) */
     int32_t parameters[3]; /**< indices in the space, -1 as in spt_importance; unused: -1 */
-    const char *names[3];  /**< valid while the analysis is; unused: NULL */
+    int32_t reserved;
+    const char *names[3]; /**< valid while the analysis is; unused: NULL */
     double share, sd, error;
     double p_active; /**< probability that they exist together */
 } spt_interaction;
@@ -204,14 +205,15 @@ SPT_API int32_t spt_fanova_points(const spt_fanova *fanova, int32_t parameter, i
  * over all parameters. What a value switches on takes all of its values.
  *
  * @param config  of the history's space; NULL: the best trial's
- * @param share   one per parameter of the space: mean over the trees; NaN where it does not exist
- * @param sd      the same: standard deviation over the trees; may be NULL
- * @param n       capacity: spt_space_count() at least
+ * @param share     one per parameter of the space: mean over the trees; NaN where it does not exist
+ * @param sd        the same: standard deviation over the trees; either may be NULL
+ * @param capacity  of each array
+ * @param needed    number of parameters, spt_space_count()
  * @return SPT_OK, SPT_EINVAL (another space), SPT_ECAPACITY, SPT_ENOMEM
  * @threads ctx
  */
 SPT_API int32_t spt_fanova_local(spt_ctx *ctx, const spt_fanova *fanova, const spt_config *config,
-                                 double *share, double *sd, int32_t n);
+                                 double *share, double *sd, int64_t capacity, int64_t *needed);
 
 /** Knobs of PED-ANOVA: `target` (0.1): quantile of the good trials; `region` (1): quantile of the
  * trials they are compared with. */
@@ -221,14 +223,16 @@ SPT_API int32_t spt_ped_options_new(spt_ctx *ctx, spt_options **out);
  * parameter is distributed among the good trials and among all that have it (Pearson divergence).
  * No forest, no interactions, not shares of variance: another question than spt_fanova_new()'s.
  *
- * @param value  one per parameter of the space, at least 0; compare them with each other
- * @param n      capacity: spt_space_count() at least
+ * @param value     one per parameter of the space, at least 0; compare them with each other
+ * @param capacity  of `value`; 0, or `value` NULL, to ask
+ * @param needed    number of parameters, spt_space_count()
  * @return SPT_OK; SPT_EDATA: fewer than 2 good trials, or as many good ones as all; SPT_EINVAL,
  *         SPT_ECAPACITY, SPT_ENOMEM
  * @threads ctx
  */
 SPT_API int32_t spt_ped_importance(spt_ctx *ctx, const spt_history *history,
-                                   const spt_options *options, double *value, int32_t n);
+                                   const spt_options *options, double *value, int64_t capacity,
+                                   int64_t *needed);
 
 #ifdef __cplusplus
 }

@@ -67,8 +67,8 @@ typedef struct spt_trials spt_trials;
 SPT_API int64_t spt_trials_count(const spt_trials *trials);
 /** Trial `index`: state (spt_trial_state), loss (infinite unless complete or pruned) and sequence
  * number; each may be NULL. @return SPT_OK, SPT_EINVAL @since 0.1 */
-SPT_API int32_t spt_trials_get(const spt_trials *trials, int64_t index, int32_t *state,
-                               double *loss, int64_t *sequence);
+SPT_API int32_t spt_trials_trial(const spt_trials *trials, int64_t index, int32_t *state,
+                                 double *loss, int64_t *sequence);
 /** Its configuration, to be freed by the caller. @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1
  */
 SPT_API int32_t spt_trials_config(const spt_trials *trials, int64_t index, spt_config **out);
@@ -119,17 +119,13 @@ SPT_API int32_t spt_sampler_propose(spt_sampler *sampler, int64_t sequence, spt_
 
 /** The natural logarithms of TPE's two densities at a configuration, as the trials told so far let
  * them be estimated: that of good and that of bad trials, in the measure of the scales on which
- * parameters are searched (mass for everything discrete).
+ * parameters are searched (mass for everything discrete). TPE ranks candidates by their difference,
+ * of which the expected improvement is an increasing function (Bergstra et al. 2011).
  * @param log_good, log_bad  may be NULL
  * @return SPT_OK, SPT_EMISMATCH (another space), SPT_EUNSUPPORTED (not TPE), SPT_ENOMEM @since 0.1
  */
 SPT_API int32_t spt_sampler_densities(spt_sampler *sampler, const spt_config *config,
                                       double *log_good, double *log_bad);
-
-/** What TPE ranks candidates by: log_good - log_bad. The expected improvement is an increasing
- * function of it (Bergstra et al. 2011). Returns as spt_sampler_densities(). @since 0.1 */
-SPT_API int32_t spt_sampler_improvement(spt_sampler *sampler, const spt_config *config,
-                                        double *improvement);
 
 #ifdef __cplusplus
 }

@@ -92,12 +92,12 @@ SPT_API int32_t spt_space_forbid_term(spt_space *space, const char *parameter, i
 
 /** Read a space from an XML file. The schema is doc/schemas/space.rng; it is checked.
  * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line named), SPT_EVERSION, SPT_ENOMEM */
-SPT_API int32_t spt_space_read_xml(spt_ctx *ctx, const char *path, spt_space **out);
-SPT_API int32_t spt_space_read_xml_memory(spt_ctx *ctx, const void *data, int64_t size,
-                                          const char *name, spt_space **out);
+SPT_API int32_t spt_space_read(spt_ctx *ctx, const char *path, spt_space **out);
+SPT_API int32_t spt_space_read_memory(spt_ctx *ctx, const void *data, int64_t size,
+                                      const char *name, spt_space **out);
 /** Write a space; reading it back gives the same space. SPT_EINVAL if it could not be searched: a
  * forbidden combination without terms, or one that forbids the defaults. */
-SPT_API int32_t spt_space_write_xml(spt_ctx *ctx, const spt_space *space, const char *path);
+SPT_API int32_t spt_space_write(spt_ctx *ctx, const spt_space *space, const char *path);
 /** The same as text, query-then-fill. */
 SPT_API int32_t spt_space_xml(const spt_space *space, char *buffer, int64_t capacity,
                               int64_t *needed);
@@ -120,7 +120,7 @@ typedef struct spt_parameter_info {
 SPT_API const char *spt_space_name(const spt_space *space);
 SPT_API int32_t spt_space_count(const spt_space *space);
 SPT_API int32_t spt_space_describe(const spt_space *space, int32_t index, spt_parameter_info *info);
-/** Index of a parameter, or -1. */
+/** Index of a parameter, SPT_ENOTFOUND if there is none of that name. */
 SPT_API int32_t spt_space_find(const spt_space *space, const char *name);
 /** Text of a choice; NULL if there is none. Valid while the space is. */
 SPT_API const char *spt_space_choice(const spt_space *space, int32_t index, int32_t choice);
@@ -160,18 +160,22 @@ SPT_API const char *spt_config_choice(const spt_config *config, const char *name
 
 /** SPT_OK if no forbidden combination holds, else SPT_EINVAL and the text names it. */
 SPT_API int32_t spt_config_check(const spt_config *config);
-/** 1 if both have the same space and values, else 0 (also for NULL). */
+/** 1 if both have the same space and values, else 0; SPT_EINVAL if either is NULL. */
 SPT_API int32_t spt_config_equal(const spt_config *a, const spt_config *b);
 
 /** Read a configuration of `space` from XML (doc/schemas/config.rng); parameters not named take
  * their defaults. An unknown parameter is an error. */
-SPT_API int32_t spt_config_read_xml(spt_ctx *ctx, const spt_space *space, const char *path,
-                                    spt_config **out);
+SPT_API int32_t spt_config_read(spt_ctx *ctx, const spt_space *space, const char *path,
+                                spt_config **out);
+/** The same from memory: what spt_config_xml() gave. @param name stands for the file in messages;
+ * may be NULL */
+SPT_API int32_t spt_config_read_memory(spt_ctx *ctx, const spt_space *space, const void *data,
+                                       int64_t size, const char *name, spt_config **out);
 /** As XML text, query-then-fill. */
 SPT_API int32_t spt_config_xml(const spt_config *config, char *buffer, int64_t capacity,
                                int64_t *needed);
 /** Write it as an XML file. */
-SPT_API int32_t spt_config_write_xml(spt_ctx *ctx, const spt_config *config, const char *path);
+SPT_API int32_t spt_config_write(spt_ctx *ctx, const spt_config *config, const char *path);
 
 #ifdef __cplusplus
 }

@@ -88,9 +88,12 @@ SPT_API int32_t spt_history_trial(const spt_history *history, int64_t index, spt
 /** Configuration of trial `index`; valid while the history is. NULL for an index out of range, or
  * for a trial whose parameters are incomplete. */
 SPT_API const spt_config *spt_history_config(const spt_history *history, int64_t index);
-/** Intermediate values. @param steps, values  capacity info.n_steps each; may be NULL */
+/** Intermediate values.
+ * @param steps, values  either may be NULL
+ * @param capacity       of each of them, spt_trial_info.n_steps or more
+ * @return SPT_OK, SPT_EINVAL (no such trial), SPT_ECAPACITY */
 SPT_API int32_t spt_history_steps(const spt_history *history, int64_t index, int64_t *steps,
-                                  double *values);
+                                  double *values, int64_t capacity);
 /** Text of an attribute of a trial ("rmse", "reason", "epochs", ... numbers as text), NULL if it
  * has none. Valid while the history is. */
 SPT_API const char *spt_history_attribute(const spt_history *history, int64_t index,
@@ -101,8 +104,8 @@ SPT_API const char *spt_history_attribute_key(const spt_history *history, int64_
  * stopped or whose program died (failed, with the attribute "reason" being "stopped" or
  * "abandoned"), which say nothing about their configuration. */
 SPT_API int64_t spt_history_finished(const spt_history *history);
-/** Index of the complete trial with the lowest value (the first of equals), -1 if none. In a study
- * of another program that maximises, the highest. */
+/** Index of the complete trial with the lowest value (the first of equals), SPT_ENOTFOUND if none.
+ * In a study of another program that maximises, the highest. */
 SPT_API int64_t spt_history_best(const spt_history *history);
 
 /** How many repetitions of trials have been asked for (spt_study_confirm()), done or still to be
@@ -116,7 +119,7 @@ SPT_API int32_t spt_history_repeats(const spt_history *history, int64_t index, i
                                     double *mean, double *sd);
 /** The trial to go on with: of those that were tried again (as often as the most tried one) the
  * one whose repetitions have the lowest mean, whatever the trial's own value, as that is why it was
- * chosen. Without repetitions spt_history_best(). Index, -1 if none. @since 0.1 */
+ * chosen. Without repetitions spt_history_best(). Index, SPT_ENOTFOUND if none. */
 SPT_API int64_t spt_history_confirmed(const spt_history *history);
 
 /** Read a block of bytes kept with a study (trial -1) or a trial: "rows", "folds", "predictions"

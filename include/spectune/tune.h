@@ -27,20 +27,20 @@ typedef struct spt_trial spt_trial;
 
 /** Open a study, or make it if the store has none of that name.
  *
- * @param store    kept alive by the study
- * @param name     NULL: "spectune"
  * A study that Optuna made can be gone on with, too. Without a space on record the one given goes
  * on record, if what the trials hold has a place in it; or (space NULL) all that its trials have
  * had is proposed, with the widest ranges, as parameters that always exist. It may look for the
  * highest value: then values are told, and listed, as they are, and the highest is the best.
  *
+ * @param store    kept alive by the study
+ * @param name     NULL: "spectune"
  * @param space    must equal the space on record if the study exists (SPT_EMISMATCH names the first
  *                 difference); NULL: the space on record
- * @param sampler  of spt_sampler_options_new(), or NULL
+ * @param sampler_options  of spt_sampler_options_new(), or NULL
  * @return SPT_OK, SPT_EMISMATCH, SPT_ENOTFOUND (no such study and no space given), SPT_ESTORE, ...
  */
 SPT_API int32_t spt_study_open(spt_store *store, const char *name, const spt_space *space,
-                               const spt_options *sampler, spt_study **out);
+                               const spt_options *sampler_options, spt_study **out);
 SPT_API void spt_study_free(spt_study *study);
 
 /** Knobs of how a study works:
@@ -183,8 +183,8 @@ SPT_API int32_t spt_study_confirm(spt_study *study, int64_t k, int64_t repeats, 
 /** End a trial; it is on disk when the call returns. The handle stays readable until freed.
  * @param state  SPT_TRIAL_COMPLETE (a value that is not finite is stored as failed, with the
  * reason), SPT_TRIAL_PRUNED or SPT_TRIAL_FAILED
- * @return SPT_OK, SPT_EBUSY (ended before), SPT_EINVAL, SPT_ESTORE */
-SPT_API int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double value);
+ * @return SPT_OK, SPT_EBUSY (ended before), SPT_EINVAL (another state), SPT_ESTORE */
+SPT_API int32_t spt_trial_tell(spt_trial *trial, int32_t state, double value);
 
 /** Forget the handle. A trial that was not told is recorded as failed, reason "abandoned". */
 SPT_API void spt_trial_free(spt_trial *trial);
@@ -247,19 +247,20 @@ typedef enum {
     SPT_EVENT_MAX_ENUM_ = 0x7fffffff
 } spt_event_kind;
 
-/** What happens in a run. Fields that an event has not are 0 or NaN. */
+/** What happens in a run. Fields that an event has not are 0, `fold` and `place` -1, or NaN. */
 typedef struct spt_event {
     uint32_t struct_size;
     int32_t kind;  /**< spt_event_kind */
     int64_t trial; /**< number */
-    int32_t fold;  /**< from 0; EPOCH and FOLD_END */
+    int32_t fold;  /**< from 0; EPOCH and FOLD_END, else -1 */
     int32_t folds;
     int64_t epoch;  /**< from 1; EPOCH; at FOLD_END the epochs run */
     int64_t epochs; /**< at most */
     double loss;    /**< EPOCH: training loss; FOLD_END: RMSE of the fold; TRIAL_END: value */
     double watched; /**< EPOCH: loss on the watched rows */
     int32_t state;  /**< TRIAL_END: spt_trial_state */
-    int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told */
+    int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told;
+                       else  -1 */
     const spt_config *config; /**< of the trial; valid during the call */
     const char *reason;       /**< TRIAL_END of a failed or pruned trial, else NULL */
     double best;              /**< lowest value of the study so far, NaN if none */
@@ -299,7 +300,7 @@ typedef struct spt_cv spt_cv;
  * `watch` inner|scored (inner: early stopping watches a share of the training rows; scored: the
  * fold that scores, which flatters the error), `watch_share` (0.1), and those of training
  * (spt_training_options_new()). */
-SPT_API int32_t spt_objective_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_cv_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Prepare a cross-validation: apply the recipe, leave out test rows and rows without target, make
  * folds, compute the channels.

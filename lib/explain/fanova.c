@@ -29,7 +29,7 @@ const spt__knob spt__forest_knobs[] = {
      "share of the parameters that are tried at a split"},
     {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
 
-int32_t spt_forest_options_new(spt_ctx *ctx, spt_options **out)
+int32_t spt_fanova_options_new(spt_ctx *ctx, spt_options **out)
 {
     SPT__REQUIRE(out != NULL);
     *out = NULL;
@@ -379,7 +379,7 @@ int32_t spt__forest_check(spt_ctx *ctx, const spt_history *history, const spt_op
     if (!spt__options_are(options, spt__forest_knobs))
         return spt__fail(
             &ctx->err, SPT_EINVAL,
-            "these are no options of a forest; make them with spt_forest_options_new()");
+            "these are no options of a forest; make them with spt_fanova_options_new()");
     return SPT_OK;
 }
 

@@ -147,10 +147,10 @@ int32_t spt__space_freeze(const spt_space *space, spt__err *e)
 
 int32_t spt_space_find(const spt_space *space, const char *name)
 {
-    if (!space || !name) return -1;
+    SPT__REQUIRE(space && name);
     for (int32_t i = 0; i < space->n; i++)
         if (strcmp(space->parameters[i].name, name) == 0) return i;
-    return -1;
+    return SPT_ENOTFOUND;
 }
 
 int32_t spt__space_index(const spt_space *space, const char *name, spt__err *e)
@@ -253,11 +253,12 @@ int32_t spt_space_add_float(spt_space *space, const char *name, double low, doub
                             double step, int32_t log, double value)
 {
     SPT__REQUIRE(space);
+    SPT__TRY(spt__check_switch(log, "log", &space->ctx->err));
     spt__parameter p = specification(name, SPT_PARAMETER_FLOAT);
     p.low = low;
     p.high = high;
     p.step = step;
-    p.log = log != 0;
+    p.log = log == 1;
     p.value = value;
     return spt__space_add(space, &p, NULL, &space->ctx->err);
 }
@@ -266,11 +267,12 @@ int32_t spt_space_add_int(spt_space *space, const char *name, int64_t low, int64
                           int64_t step, int32_t log, int64_t value)
 {
     SPT__REQUIRE(space);
+    SPT__TRY(spt__check_switch(log, "log", &space->ctx->err));
     spt__parameter p = specification(name, SPT_PARAMETER_INT);
     p.low = (double)low;
     p.high = (double)high;
     p.step = (double)step;
-    p.log = log != 0;
+    p.log = log == 1;
     p.value = (double)value;
     return spt__space_add(space, &p, NULL, &space->ctx->err);
 }
@@ -371,8 +373,8 @@ static const char *terms_text(const spt__terms *terms)
 
 const char *spt_space_condition(const spt_space *space, int32_t index)
 {
-    if (!space) return NULL;
-    return index >= 0 && index < space->n ? terms_text(&space->parameters[index].when) : "";
+    return space && index >= 0 && index < space->n ? terms_text(&space->parameters[index].when)
+                                                   : NULL;
 }
 
 int32_t spt_space_forbidden_count(const spt_space *space)
@@ -382,8 +384,8 @@ int32_t spt_space_forbidden_count(const spt_space *space)
 
 const char *spt_space_forbidden(const spt_space *space, int32_t index)
 {
-    if (!space) return NULL;
-    return index >= 0 && index < space->n_forbidden ? terms_text(&space->forbidden[index]) : "";
+    return space && index >= 0 && index < space->n_forbidden ? terms_text(&space->forbidden[index])
+                                                             : NULL;
 }
 
 /* One parameter in one line; without conditions two are the same if their lines are. */
@@ -471,7 +473,7 @@ bool spt__space_same(const spt_space *a, const spt_space *b, spt__buf *why)
             continue;
         const char *mine = spt_space_forbidden(a, i), *theirs = spt_space_forbidden(b, i);
         spt__buf_printf(why, "forbidden combination %d is '%s'; on record it is '%s'", i + 1,
-                        mine[0] ? mine : "none", theirs[0] ? theirs : "none");
+                        mine ? mine : "none", theirs ? theirs : "none");
         return false;
     }
     return true;

@@ -96,9 +96,9 @@ static spt_prep *make_prep(void)
     MUST(spt_prep_new(ctx, &prep));
     MUST(spt_prep_add_average(prep, "id"));
     MUST(spt_prep_add_crop(prep, 1010, 1190));
-    MUST(spt_channel_options_new(ctx, &o));
+    MUST(spt_prep_options_new(ctx, &o));
     MUST(spt_options_set_number(o, "d1_window", 5));
-    MUST(spt_prep_set_channels(prep, o));
+    MUST(spt_prep_set_options(prep, o));
     spt_options_free(o);
     return prep;
 }
@@ -107,7 +107,7 @@ static spt_cv *make_cv(const spt_dataset *dataset, const spt_prep *prep)
 {
     spt_options *o = NULL;
     spt_cv *cv = NULL;
-    MUST(spt_objective_options_new(ctx, &o));
+    MUST(spt_cv_options_new(ctx, &o));
     MUST(spt_options_set_number(o, "folds", FOLDS));
     MUST(spt_options_set_number(o, "epochs", 8));
     MUST(spt_options_set_text(o, "group", "site"));
@@ -133,10 +133,10 @@ static void make_study(const spt_space *space, spt_cv *cv, const spt_config *con
     MUST(spt_trial_report(trial, 0, 12.5));
     MUST(spt_trial_set_number(trial, "number", 0.125));
     MUST(spt_trial_set_text(trial, "reason", "given up, \"quotes\" and ümlaut"));
-    MUST(spt_study_tell(study, trial, SPT_TRIAL_PRUNED, 12.5));
+    MUST(spt_trial_tell(trial, SPT_TRIAL_PRUNED, 12.5));
     spt_trial_free(trial);
     MUST(spt_study_ask(study, &trial));
-    MUST(spt_study_tell(study, trial, SPT_TRIAL_FAILED, NAN));
+    MUST(spt_trial_tell(trial, SPT_TRIAL_FAILED, NAN));
     spt_trial_free(trial);
     MUST(spt_study_history(study, &history));
     MUST(spt_cv_model(cv, history, spt_history_best(history), 1, NULL, NULL, &model));
@@ -162,11 +162,11 @@ static void make(void)
     MUST(spt_dataset_read_csv(ctx, in("spectra.csv"), o, &dataset));
     spt_space *space = make_space();
     spt_prep *prep = make_prep();
-    MUST(spt_space_write_xml(ctx, space, in("space.xml")));
+    MUST(spt_space_write(ctx, space, in("space.xml")));
     MUST(spt_config_new(ctx, space, &config));
     MUST(spt_config_set_text(config, "conv_1_activation", "elu"));
     MUST(spt_config_set_number(config, "learning_rate", 0.0123456789));
-    MUST(spt_config_write_xml(ctx, config, in("config.xml")));
+    MUST(spt_config_write(ctx, config, in("config.xml")));
     spt_cv *cv = make_cv(dataset, prep);
     make_study(space, cv, config);
     MUST(spt_model_fit(ctx, dataset, NULL, "clay", config, 6, NULL, NULL, NULL, NULL, &model));
@@ -240,7 +240,7 @@ static void tell_trial(const spt_history *history, int64_t i)
     MUST(spt_history_trial(history, i, &t));
     tell("trial %d %s value %.17g steps", (int)t.number, spt_trial_state_name(t.state), t.value);
     if (t.n_steps > 16) exit(1);
-    MUST(spt_history_steps(history, i, steps, values));
+    MUST(spt_history_steps(history, i, steps, values, 16));
     for (int64_t k = 0; k < t.n_steps; k++)
         tell(" %d %.17g", (int)steps[k], values[k]);
     for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
@@ -315,9 +315,9 @@ static void tell_all(const char *study)
     spt_space *space = NULL;
     spt_config *config = NULL;
     used = 0;
-    MUST(spt_space_read_xml(ctx, in("space.xml"), &space));
+    MUST(spt_space_read(ctx, in("space.xml"), &space));
     tell_space(space);
-    MUST(spt_config_read_xml(ctx, space, in("config.xml"), &config));
+    MUST(spt_config_read(ctx, space, in("config.xml"), &config));
     tell("config");
     tell_config(config);
     tell_study(study);
@@ -392,11 +392,11 @@ static void newer_formats(const char *scratch)
     spt_store *store = NULL;
     spt_history *history = NULL;
     const char *path = altered("space.xml", scratch, "format=\"1\"", "format=\"9\"");
-    refused(spt_space_read_xml(ctx, path, &other), path,
+    refused(spt_space_read(ctx, path, &other), path,
             "a space of a newer format is refused by name");
-    MUST(spt_space_read_xml(ctx, in("space.xml"), &space));
+    MUST(spt_space_read(ctx, in("space.xml"), &space));
     path = altered("config.xml", scratch, "format=\"1\"", "format=\"9\"");
-    refused(spt_config_read_xml(ctx, space, path, &config), path,
+    refused(spt_config_read(ctx, space, path, &config), path,
             "a configuration of a newer format is refused by name");
     path = altered("model.xml", scratch, "format=\"1\"", "format=\"9\"");
     refused(spt_model_read(ctx, path, &model), path,
@@ -420,7 +420,7 @@ static void go_on(const char *path)
     MUST(spt_store_open(ctx, path, SPT_STORE_OPEN, &store));
     MUST(spt_study_open(store, "golden", NULL, NULL, &study));
     MUST(spt_study_ask(study, &trial));
-    MUST(spt_study_tell(study, trial, SPT_TRIAL_COMPLETE, 0.001));
+    MUST(spt_trial_tell(trial, SPT_TRIAL_COMPLETE, 0.001));
     MUST(spt_study_history(study, &history));
     verdict(spt_trial_number(trial) == TRIALS + 2 && spt_history_best(history) == TRIALS + 2,
             "the study goes on");

@@ -15,21 +15,21 @@ OPTIONAL = {'user', 'destroy', 'options', 'buffer', 'needed', 'report', 'weights
 # ... or in one function.
 OPTIONAL_IN = {
     'spt_ctx_new': {'allocator'}, 'spt_ctx_set_kernels': {'name'}, 'spt_ctx_set_log': {'fn'},
-    'spt_dataset_read_csv_memory': {'name'}, 'spt_space_read_xml_memory': {'name'}, 'spt_model_read_memory': {'name'},
+    'spt_dataset_read_csv_memory': {'name'}, 'spt_space_read_memory': {'name'}, 'spt_config_read_memory': {'name'}, 'spt_model_read_memory': {'name'},
     'spt_store_block': {'study'}, 'spt_trial_set_text': {'text'}, 'spt_space_set_group': {'group'},
     'spt_study_set_objective': {'fn'}, 'spt_study_set_check': {'fn'}, 'spt_study_set_events': {'fn'},
-    'spt_dataset_join_csv': {'key'}, 'spt_folds_make': {'group'},
+    'spt_dataset_join_csv': {'key'}, 'spt_dataset_folds': {'group'},
     'spt_scaler_fit': {'rows'}, 'spt_model_fit': {'prep', 'fn'}, 'spt_network_fit': {'fn'},
     'spt_model_assemble': {'prep', 'scaler', 'target_mean', 'target_sd'},
     'spt_predictor_dataset': {'values', 'fn'}, 'spt_history_read': {'study'}, 'spt_history_steps': {'steps', 'values'},
-    'spt_history_repeats': {'mean', 'sd'}, 'spt_study_open': {'name', 'space', 'sampler'},
+    'spt_history_repeats': {'mean', 'sd'}, 'spt_study_open': {'name', 'space', 'sampler_options'},
     'spt_study_enqueue': {'names', 'number'}, 'spt_cv_new': {'prep'}, 'spt_cv_new_folds': {'prep'},
     'spt_cv_rows': {'rows', 'folds'}, 'spt_cv_model': {'fn'}, 'spt_fanova_local': {'config', 'sd'},
     'spt_fanova_curve': {'x', 'weight', 'mean', 'sd'}, 'spt_fanova_surface': {'mean', 'sd'},
     'spt_fanova_points': {'number', 'x', 'loss'}, 'spt_sampler_densities': {'log_good', 'log_bad'},
     'spt_store_export': {'study'}, 'spt_store_export_text': {'study'}, 'spt_store_import_json': {'study'},
     'spt_store_import_csv': {'study'}, 'spt_store_copy': {'study', 'name'},
-    'spt_trainer_step': {'loss'}, 'spt_trials_get': {'state', 'loss', 'sequence'},
+    'spt_trainer_step': {'loss'}, 'spt_trials_trial': {'state', 'loss', 'sequence'},
 }
 # What must be named rightly, lest another mistake is found first.
 NAMES = {'spt_options_': '"epochs"', 'spt_config_': '"learning_rate"'}
@@ -93,8 +93,6 @@ def call(function):
         check = {'int32_t': 'negative', 'int64_t': 'negative', 'double': 'not_a_number'}.get(function.returns, 'null')
         if function.name in WORDS:
             check = 'words'
-        if function.name == 'spt_config_equal':
-            check = 'no'
         lines.append(f'    {check}({function.name}({arguments}));')
     # What goes to a caller's list is counted, not cleared.
     if function.name != 'spt_study_ask_many':

@@ -49,8 +49,8 @@ static const int64_t fit_rows[] = {0, 1};
 static int32_t fit(script *s)
 {
     OK(w.ctx, spt_options_set_number(w.options, "epochs", 4));
-    return spt_network_fit(w.network, fit_x, fit_y, NULL, fit_rows, 2, NULL, 0, w.options, epoch, s,
-                           NULL);
+    return spt_network_fit(w.network, fit_x, fit_y, NULL, 2, fit_rows, 2, NULL, 0, w.options, epoch,
+                           s, NULL);
 }
 
 START_TEST(epoch_fails)
@@ -87,13 +87,13 @@ static void use_the_network(void)
     ck_assert(isfinite(y));
     OK(w.ctx, spt_network_tensor(w.network, 0, &info));
     ck_assert_int_le(info.size, 64);
-    OK(w.ctx, spt_network_get(w.network, 0, weights));
+    OK(w.ctx, spt_network_values(w.network, 0, weights, 64));
     /* ... changing it is not. */
-    FAILS(w.ctx, SPT_EBUSY, "being trained", spt_network_set(w.network, 0, weights));
+    FAILS(w.ctx, SPT_EBUSY, "being trained", spt_network_set_values(w.network, 0, weights, 64));
     FAILS(w.ctx, SPT_EBUSY, "being trained",
           spt_trainer_step(w.trainer, fit_x, fit_y, NULL, 1, NULL));
     FAILS(w.ctx, SPT_EBUSY, "being trained",
-          spt_network_fit(w.network, fit_x, fit_y, NULL, fit_rows, 2, NULL, 0, NULL, NULL, NULL,
+          spt_network_fit(w.network, fit_x, fit_y, NULL, 2, fit_rows, 2, NULL, 0, NULL, NULL, NULL,
                           NULL));
     FAILS(w.ctx, SPT_EBUSY, "finished", spt_network_finish(w.network, 1));
 }
@@ -149,7 +149,11 @@ static spt_dataset *bad_dataset(void)
             x[i * WORLD_BANDS + j] = 0.5 + 0.01 * i;
     }
     x[1 * WORLD_BANDS + 3] = x[2 * WORLD_BANDS + 5] = -1; /* no absorbance */
-    spt_matrix_init(&m, SPT_FLOAT64, x, 4, WORLD_BANDS);
+    spt_record_init(&m, sizeof m);
+    m.dtype = SPT_FLOAT64;
+    m.data = x;
+    m.rows = 4;
+    m.cols = WORLD_BANDS;
     OK(w.ctx,
        spt_dataset_new(w.ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &dataset));
     return dataset;
@@ -157,23 +161,25 @@ static spt_dataset *bad_dataset(void)
 
 static spt_dataset *bad;
 
-static void told(int64_t row, const char *reason, void *user)
+static int32_t told(int64_t row, const char *reason, void *user)
 {
     double x[WORLD_BANDS] = {0.5}, y[4];
     int64_t needed = 0;
     int *calls = user;
     ck_assert_int_eq(row, 1 + (*calls)++);
     ck_assert_ptr_nonnull(strstr(reason, "band"));
-    ck_assert_int_eq(spt_predictor_run(w.predictor, x, y), SPT_EBUSY);
+    ck_assert_int_eq(spt_predictor_run(w.predictor, x, WORLD_BANDS, y, 4), SPT_EBUSY);
     ck_assert_int_eq(
         spt_predictor_dataset(w.predictor, bad, SPT_PREDICT_EXACT, y, 4, &needed, NULL, NULL),
         SPT_EBUSY);
+    return SPT_OK;
 }
 
-static void told_and_freed(int64_t row, const char *reason, void *user)
+static int32_t told_and_freed(int64_t row, const char *reason, void *user)
 {
     told(row, reason, user);
     spt_predictor_free(w.predictor);
+    return SPT_OK;
 }
 
 START_TEST(bad_row)
@@ -328,7 +334,7 @@ END_TEST
 
 static int32_t telling_objective(spt_trial *trial, double *loss, void *user)
 {
-    ck_assert_int_eq(spt_study_tell(user, trial, SPT_TRIAL_COMPLETE, 5), SPT_OK);
+    ck_assert_int_eq(spt_trial_tell(trial, SPT_TRIAL_COMPLETE, 5), SPT_OK);
     return good_objective(trial, loss, user);
 }
 

@@ -29,9 +29,9 @@ typedef struct {
     int32_t (*network_new)(spt_ctx *, int64_t, int64_t, int64_t, spt_network **);
     int32_t (*add_dense)(spt_network *, int64_t);
     int32_t (*finish)(spt_network *, uint64_t);
-    int32_t (*fit)(spt_network *, const float *, const float *, const float *, const int64_t *,
-                   int64_t, const int64_t *, int64_t, const spt_options *, spt_epoch_fn, void *,
-                   spt_training_report *);
+    int32_t (*fit)(spt_network *, const float *, const float *, const float *, int64_t,
+                   const int64_t *, int64_t, const int64_t *, int64_t, const spt_options *,
+                   spt_epoch_fn, void *, spt_training_report *);
     int32_t (*predict)(spt_network *, const float *, int64_t, float *);
     void (*network_free)(spt_network *);
     float result;
@@ -83,7 +83,7 @@ static void *job(void *arg)
                 c->space_xml(space, NULL, 0, &needed) != SPT_ECAPACITY || needed < 100;
     c->wrong |= c->network_new(ctx, 8, 1, 1, &network) < 0 || c->add_dense(network, 4) < 0 ||
                 c->finish(network, 3) < 0 ||
-                c->fit(network, x, y, NULL, rows, 4, NULL, 0, NULL, NULL, NULL, NULL) < 0 ||
+                c->fit(network, x, y, NULL, 4, rows, 4, NULL, 0, NULL, NULL, NULL, NULL) < 0 ||
                 c->predict(network, x, 1, &c->result) < 0;
     c->network_free(network);
     c->space_free(space);

@@ -68,7 +68,7 @@ static int whole_job(double *prediction)
     if (spt_model_fit(ctx, c.dataset, NULL, "y", c.config, 3, NULL, NULL, NULL, NULL, &model) < 0)
         return 4;
     if (spt_predictor_new(ctx, model, &predictor) < 0 ||
-        spt_predictor_run(predictor, x, prediction) < 0)
+        spt_predictor_run(predictor, x, WORLD_BANDS, prediction, 1) < 0)
         return 5;
     spt_predictor_free(predictor);
     spt_model_free(model);
@@ -86,7 +86,7 @@ static int search(spt_ctx *ctx, const char *url, const char *name, int64_t trial
     spt_dataset *dataset = world_dataset(ctx);
     spt_space *space = world_space(ctx);
     int bad = spt_ctx_set_threads(ctx, WITHOUT_THREADS ? 1 : 2) < 0 ||
-              spt_objective_options_new(ctx, &o) < 0 || spt_options_set_number(o, "folds", 2) < 0 ||
+              spt_cv_options_new(ctx, &o) < 0 || spt_options_set_number(o, "folds", 2) < 0 ||
               spt_options_set_number(o, "epochs", 2) < 0 ||
               spt_cv_new(ctx, dataset, NULL, "y", o, &cv) < 0 ||
               spt_store_open(ctx, url, SPT_STORE_CREATE, &store) < 0 ||
@@ -151,8 +151,9 @@ static int read_on(void *arg)
     spt_fanova *f = NULL;
     double y = NAN, row[WORLD_BANDS];
     if (spt_ctx_new(NULL, &own) < 0 || spt_predictor_new(own, l->w.model, &p) < 0) return 1;
-    if (spt_predictor_run(p, l->x, &y) < 0 || memcmp(&y, &l->y, sizeof y) != 0) return 2;
-    if (spt_dataset_spectra(l->w.dataset, 0, 1, row) < 0) return 3;
+    if (spt_predictor_run(p, l->x, WORLD_BANDS, &y, 1) < 0 || memcmp(&y, &l->y, sizeof y) != 0)
+        return 2;
+    if (spt_dataset_spectra(l->w.dataset, 0, 1, row, WORLD_BANDS) < 0) return 3;
     if (spt_fanova_new(own, l->w.history, NULL, &f) < 0) return 4;
     if (spt_space_count(l->w.space) != 3) return 5;
     spt_fanova_free(f);
@@ -168,10 +169,10 @@ START_TEST(immutable_handles)
     world_new(&l.w);
     for (int j = 0; j < WORLD_BANDS; j++)
         l.x[j] = 0.5 + 0.01 * j;
-    ck_assert_int_eq(spt_predictor_run(l.w.predictor, l.x, &l.y), SPT_OK);
+    ck_assert_int_eq(spt_predictor_run(l.w.predictor, l.x, WORLD_BANDS, &l.y, 1), SPT_OK);
     for (int i = 0; i < 3; i++)
         in_child(read_on, &l);
-    ck_assert_int_eq(spt_predictor_run(l.w.predictor, l.x, &l.y), SPT_OK);
+    ck_assert_int_eq(spt_predictor_run(l.w.predictor, l.x, WORLD_BANDS, &l.y, 1), SPT_OK);
     world_free(&l.w);
 }
 END_TEST
@@ -200,7 +201,7 @@ static int use_parents(void *arg)
     if (spt_study_ask(o->study, &other) != SPT_EBUSY || other != NULL) return 1;
     if (strstr(spt_ctx_last_error(o->ctx), "fork()") == NULL) return 2;
     if (spt_trial_report(o->trial, 0, 1) != SPT_EBUSY) return 3;
-    if (spt_study_tell(o->study, o->trial, SPT_TRIAL_COMPLETE, 1) != SPT_EBUSY) return 4;
+    if (spt_trial_tell(o->trial, SPT_TRIAL_COMPLETE, 1) != SPT_EBUSY) return 4;
     if (spt_store_study(o->store, 0) != NULL) return 5;
     let_go(o); /* as a collector of garbage does at the child's end */
     return 0;
@@ -214,7 +215,7 @@ static int open_anew(void *arg)
     if (spt_store_open(o.ctx, path, SPT_STORE_OPEN, &o.store) < 0) return 2;
     if (spt_study_open(o.store, "forked", NULL, NULL, &o.study) < 0) return 3;
     if (spt_study_ask(o.study, &o.trial) < 0 || spt_trial_number(o.trial) != 1) return 4;
-    if (spt_study_tell(o.study, o.trial, SPT_TRIAL_COMPLETE, 3) < 0) return 5;
+    if (spt_trial_tell(o.trial, SPT_TRIAL_COMPLETE, 3) < 0) return 5;
     let_go(&o);
     return 0;
 }
@@ -233,7 +234,7 @@ START_TEST(store_of_the_parent)
     in_child(use_parents, &o);
     OK(o.ctx, spt_trial_report(o.trial, 0, 1.5));
     in_child(open_anew, NULL);
-    OK(o.ctx, spt_study_tell(o.study, o.trial, SPT_TRIAL_COMPLETE, 2.5));
+    OK(o.ctx, spt_trial_tell(o.trial, SPT_TRIAL_COMPLETE, 2.5));
     OK(o.ctx, spt_study_history(o.study, &history));
     ck_assert_int_eq(spt_history_count(history), 2);
     spt_record_init(&info, sizeof info);
@@ -249,8 +250,7 @@ static int use_copy(void *arg)
 {
     world *w = arg;
     spt_trial *t = NULL;
-    if (spt_study_ask(w->study, &t) < 0 || spt_study_tell(w->study, t, SPT_TRIAL_COMPLETE, 1) < 0)
-        return 1;
+    if (spt_study_ask(w->study, &t) < 0 || spt_trial_tell(t, SPT_TRIAL_COMPLETE, 1) < 0) return 1;
     spt_trial_free(t);
     world_free(w);
     return 0;

@@ -36,11 +36,6 @@ static void not_a_number(double result)
     ck_assert_msg(isnan(result), "%s: %g", now_calling, result);
 }
 
-static void no(int32_t result)
-{
-    ck_assert_msg(result == 0, "%s: %d", now_calling, (int)result);
-}
-
 static void null(const void *result)
 {
     ck_assert_msg(result == NULL, "%s: not NULL", now_calling);

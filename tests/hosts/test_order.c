@@ -15,13 +15,14 @@ static bool use_options(world *w)
 {
     double value = 0;
     return spt_options_set_number(w->options, "patience", 9) == SPT_OK &&
-           spt_options_get_number(w->options, "patience", &value) == SPT_OK && value > 8;
+           spt_options_number(w->options, "patience", &value) == SPT_OK && value > 8;
 }
 
 static bool use_dataset(world *w)
 {
     double values[WORLD_BANDS];
-    return spt_dataset_spectra(w->dataset, 3, 1, values) == SPT_OK && values[0] > 0.4 &&
+    return spt_dataset_spectra(w->dataset, 3, 1, values, WORLD_BANDS) == SPT_OK &&
+           values[0] > 0.4 &&
            strcmp(spt_dataset_text(w->dataset, 1, spt_dataset_find_column(w->dataset, "site")),
                   "east") == 0;
 }
@@ -80,7 +81,7 @@ static bool use_predictor(world *w)
     double x[WORLD_BANDS], y = NAN;
     for (int j = 0; j < WORLD_BANDS; j++)
         x[j] = 0.5 + 0.01 * j;
-    return spt_predictor_run(w->predictor, x, &y) == SPT_OK && isfinite(y);
+    return spt_predictor_run(w->predictor, x, WORLD_BANDS, &y, 1) == SPT_OK && isfinite(y);
 }
 
 static bool use_store(world *w)
@@ -94,7 +95,7 @@ static bool use_study(world *w)
     spt_trial *trial = NULL;
     spt_history *history = NULL;
     bool good = spt_study_ask(w->study, &trial) == SPT_OK &&
-                spt_study_tell(w->study, trial, SPT_TRIAL_COMPLETE, 1) == SPT_OK &&
+                spt_trial_tell(trial, SPT_TRIAL_COMPLETE, 1) == SPT_OK &&
                 spt_study_history(w->study, &history) == SPT_OK &&
                 spt_history_count(history) > WORLD_TRIALS;
     spt_trial_free(trial);

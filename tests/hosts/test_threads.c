@@ -100,8 +100,9 @@ static void *read_all(void *arg)
         spt_record_init(&trial, sizeof trial);
         spt_record_init(&importance, sizeof importance);
         wrong =
-            spt_predictor_run(predictor, x, &y) < 0 || memcmp(&y, &s->expected, sizeof y) != 0 ||
-            spt_dataset_spectra(w->dataset, 0, WORLD_ROWS, spectra) < 0 ||
+            spt_predictor_run(predictor, x, WORLD_BANDS, &y, 1) < 0 ||
+            memcmp(&y, &s->expected, sizeof y) != 0 ||
+            spt_dataset_spectra(w->dataset, 0, WORLD_ROWS, spectra, WORLD_ROWS * WORLD_BANDS) < 0 ||
             spt_dataset_find_column(w->dataset, "site") < 0 ||
             spt_dataset_fingerprint(w->dataset, SPT_PART_SPECTRA, 0, print) < 0 ||
             spt_dataset_crop(own, w->dataset, 1020, 1100, &part) < 0 ||
@@ -131,7 +132,7 @@ START_TEST(read_at_once)
         x[j] = 0.5 + 0.01 * j;
     world_new(&w);
     shared s = {&w, NAN, 0};
-    OK(w.ctx, spt_predictor_run(w.predictor, x, &s.expected));
+    OK(w.ctx, spt_predictor_run(w.predictor, x, WORLD_BANDS, &s.expected, 1));
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, read_all, &s), 0);
     for (int i = 0; i < THREADS; i++)

@@ -43,10 +43,14 @@ static inline spt_dataset *world_dataset(spt_ctx *ctx)
             x[i * WORLD_BANDS + j] =
                 0.5 + 0.02 * (i % 5) + 0.03 * y[i] * exp(-0.05 * (j - 7) * (j - 7)) + 0.001 * j;
     }
-    spt_matrix_init(&m, SPT_FLOAT64, x, WORLD_ROWS, WORLD_BANDS);
+    spt_record_init(&m, sizeof m);
+    m.dtype = SPT_FLOAT64;
+    m.data = x;
+    m.rows = WORLD_ROWS;
+    m.cols = WORLD_BANDS;
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &bare));
-    OK(ctx, spt_dataset_with_numbers(ctx, bare, "y", y, &with_y));
-    OK(ctx, spt_dataset_with_texts(ctx, with_y, "site", site, &all));
+    OK(ctx, spt_dataset_with_numbers(ctx, bare, "y", y, WORLD_ROWS, &with_y));
+    OK(ctx, spt_dataset_with_texts(ctx, with_y, "site", site, WORLD_ROWS, &all));
     spt_dataset_free(bare);
     spt_dataset_free(with_y);
     return all;
@@ -75,7 +79,7 @@ static inline void world_study(world *w)
         OK(w->ctx, spt_study_ask(w->study, &t));
         OK(w->ctx, spt_config_number(spt_trial_config(t), "learning_rate", &rate));
         OK(w->ctx, spt_trial_report(t, 0, rate));
-        OK(w->ctx, spt_study_tell(w->study, t, SPT_TRIAL_COMPLETE, rate + 0.01 * i));
+        OK(w->ctx, spt_trial_tell(t, SPT_TRIAL_COMPLETE, rate + 0.01 * i));
         spt_trial_free(t);
     }
     OK(w->ctx, spt_study_history(w->study, &w->history));
@@ -103,7 +107,7 @@ static inline void world_new_on(world *w, spt_ctx *ctx)
     OK(ctx, spt_predictor_new(ctx, w->model, &w->predictor));
     world_study(w);
     OK(ctx, spt_sampler_new(ctx, w->space, NULL, &w->sampler));
-    OK(ctx, spt_objective_options_new(ctx, &o));
+    OK(ctx, spt_cv_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "folds", 2));
     OK(ctx, spt_options_set_number(o, "epochs", 2));
     OK(ctx, spt_cv_new(ctx, w->dataset, w->prep, "y", o, &w->cv));

@@ -32,7 +32,7 @@ static int32_t everything(spt_ctx *ctx, const spt_history *h)
     double share[5];
     int64_t n;
     spt_record_init(&pair, sizeof pair);
-    int32_t s = spt_forest_options_new(ctx, &o);
+    int32_t s = spt_fanova_options_new(ctx, &o);
     if (s >= 0) s = spt_options_set_number(o, "trees", 3);
     if (s >= 0) s = spt_options_set_number(o, "top_quantile", 0.9);
     if (s >= 0) s = spt_options_set_text(o, "prior", "trials");
@@ -41,8 +41,8 @@ static int32_t everything(spt_ctx *ctx, const spt_history *h)
     if (s >= 0) s = spt_fanova_surface(ctx, f, 2, 4, mean, NULL, 300 * 300, &n);
     if (s >= 0) s = spt_fanova_subset(ctx, f, (const int32_t[]){0, 1, 4}, 3, &pair);
     if (s >= 0) s = spt_fanova_subset(ctx, f, (const int32_t[]){4}, 1, &pair);
-    if (s >= 0) s = spt_fanova_local(ctx, f, NULL, share, NULL, 5);
-    if (s >= 0) s = spt_ped_importance(ctx, h, NULL, share, 5);
+    if (s >= 0) s = spt_fanova_local(ctx, f, NULL, share, NULL, 5, &n);
+    if (s >= 0) s = spt_ped_importance(ctx, h, NULL, share, 5, &n);
     if (s >= 0) s = spt_fanova_trials_needed(ctx, h, o, 0.9, &n);
     spt_fanova_free(f);
     spt_options_free(o);
