@@ -145,8 +145,11 @@ SPT_API int32_t spt_model_read_memory(spt_ctx *ctx, const void *data, int64_t si
                                       const char *name, spt_model **out);
 
 /* Reading a model: @threads any; texts are valid while the model is. */
+/** Name of the (first) target. */
 SPT_API const char *spt_model_target(const spt_model *model);
+/** Number of targets, t. */
 SPT_API int64_t spt_model_targets(const spt_model *model);
+/** Number of networks, more than 1 for an ensemble. */
 SPT_API int64_t spt_model_members(const spt_model *model);
 /** The raw axis the model reads: number of bands, positions, unit of the axis and of the values. */
 SPT_API int64_t spt_model_bands(const spt_model *model);
@@ -168,9 +171,10 @@ SPT_API int32_t spt_model_summary(const spt_model *model, char *buffer, int64_t 
  * allocated after it is made, but for datasets on another axis. @threads one at a time */
 typedef struct spt_predictor spt_predictor;
 
+/** Make one; it keeps the model alive. @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @threads ctx */
 SPT_API int32_t spt_predictor_new(spt_ctx *ctx, const spt_model *model, spt_predictor **out);
 SPT_API void spt_predictor_free(spt_predictor *predictor);
-/** Text of the last failure on this predictor, "" if none. */
+/** Text of the last failure on this predictor, "" if none. Never NULL. */
 SPT_API const char *spt_predictor_last_error(const spt_predictor *predictor);
 
 /** Predict one spectrum on the model's raw axis and in its unit.

@@ -112,7 +112,10 @@ typedef struct spt_tensor_info {
     int64_t size; /**< product of the dims */
 } spt_tensor_info;
 
+/** Number of tensors. */
 SPT_API int64_t spt_network_tensors(const spt_network *network);
+/** Describe tensor `index` (0 to their number - 1). @return SPT_OK, SPT_EINVAL (not finished, no
+ * such tensor) */
 SPT_API int32_t spt_network_tensor(const spt_network *network, int64_t index,
                                    spt_tensor_info *info);
 /** Copy a tensor out. @param capacity of `values`, spt_tensor_info.size or more
@@ -209,6 +212,8 @@ SPT_API int64_t spt_network_fit_memory(const spt_network *network, const spt_opt
 
 /** An optimiser with its memory, for hosts that write the loop themselves. */
 typedef struct spt_trainer spt_trainer;
+/** Make one for a finished network, which it keeps alive. @param options of
+ * spt_training_options_new(), or NULL @return SPT_OK, SPT_EINVAL, SPT_ENOMEM */
 SPT_API int32_t spt_trainer_new(spt_network *network, const spt_options *options,
                                 spt_trainer **out);
 SPT_API void spt_trainer_free(spt_trainer *trainer);

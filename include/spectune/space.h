@@ -70,6 +70,7 @@ SPT_API int32_t spt_space_add_categorical(spt_space *space, const char *name,
 /** One of n texts in order. @param value index of the default */
 SPT_API int32_t spt_space_add_ordinal(spt_space *space, const char *name,
                                       const char *const *choices, int32_t n, int32_t value);
+/** True or false. @param value the default, 0 or 1 */
 SPT_API int32_t spt_space_add_bool(spt_space *space, const char *name, int32_t value);
 
 /** Put a parameter into a group ("training", "input", "conv", "fc", ...), shown with importance;
@@ -93,6 +94,7 @@ SPT_API int32_t spt_space_forbid_term(spt_space *space, const char *parameter, i
 /** Read a space from an XML file. The schema is doc/schemas/space.rng; it is checked.
  * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line named), SPT_EVERSION, SPT_ENOMEM */
 SPT_API int32_t spt_space_read(spt_ctx *ctx, const char *path, spt_space **out);
+/** The same from memory. @param name stands for the file in messages; may be NULL */
 SPT_API int32_t spt_space_read_memory(spt_ctx *ctx, const void *data, int64_t size,
                                       const char *name, spt_space **out);
 /** Write a space; reading it back gives the same space. SPT_EINVAL if it could not be searched: a
@@ -117,23 +119,30 @@ typedef struct spt_parameter_info {
     int32_t parent; /**< index of the parent in the first condition, -1 if none */
 } spt_parameter_info;
 
+/** Its name; valid while the space is. */
 SPT_API const char *spt_space_name(const spt_space *space);
+/** Number of parameters. */
 SPT_API int32_t spt_space_count(const spt_space *space);
+/** Describe parameter `index` (0 to count - 1). @return SPT_OK, SPT_EINVAL */
 SPT_API int32_t spt_space_describe(const spt_space *space, int32_t index, spt_parameter_info *info);
 /** Index of a parameter, SPT_ENOTFOUND if there is none of that name. */
 SPT_API int32_t spt_space_find(const spt_space *space, const char *name);
 /** Text of a choice; NULL if there is none. Valid while the space is. */
 SPT_API const char *spt_space_choice(const spt_space *space, int32_t index, int32_t choice);
-/** The condition of a parameter as text ("conv_blocks >= 2 and conv_2_pool = true"), "" if always.
- */
+/** The condition of a parameter as text ("conv_blocks >= 2 and conv_2_pool = true"), "" if always,
+ * NULL if there is no such parameter. Valid while the space is. */
 SPT_API const char *spt_space_condition(const spt_space *space, int32_t index);
+/** Number of forbidden combinations. */
 SPT_API int32_t spt_space_forbidden_count(const spt_space *space);
+/** A forbidden combination as text ("optimizer = sgd and momentum > 0.9"), NULL behind the last.
+ * Valid while the space is. */
 SPT_API const char *spt_space_forbidden(const spt_space *space, int32_t index);
 
 /* ---- configurations -------------------------------------------------------------------------- */
 
 /** A configuration with all defaults. Freezes the space. */
 SPT_API int32_t spt_config_new(spt_ctx *ctx, const spt_space *space, spt_config **out);
+/** A copy, to be freed by the caller. */
 SPT_API int32_t spt_config_copy(spt_ctx *ctx, const spt_config *config, spt_config **out);
 SPT_API void spt_config_free(spt_config *config);
 /** The space it belongs to; valid while the configuration is. */

@@ -302,7 +302,9 @@ int32_t spt_space_add_ordinal(spt_space *space, const char *name, const char *co
 int32_t spt_space_add_bool(spt_space *space, const char *name, int32_t value)
 {
     static const char *const choices[] = {"false", "true"};
-    return add_choices(space, name, SPT_PARAMETER_BOOL, choices, 2, value != 0);
+    SPT__REQUIRE(space);
+    SPT__TRY(spt__check_switch(value, "value", &space->ctx->err));
+    return add_choices(space, name, SPT_PARAMETER_BOOL, choices, 2, value);
 }
 
 int32_t spt__space_group(spt_space *space, const char *name, const char *group, spt__err *e)

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
         must(ctx, spt_fanova_new(ctx, history, forest, &f));
         const double seconds = bench_now() - start;
         printf("%.6f %lld %d %.4f\n", seconds, (long long)spt_fanova_pair_count(f),
-               spt_fanova_count(f), spt_fanova_out_of_bag(f));
+               (int)spt_fanova_count(f), spt_fanova_out_of_bag(f));
         spt_fanova_free(f);
     }
     spt_options_free(forest);

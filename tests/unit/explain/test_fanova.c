@@ -225,25 +225,25 @@ START_TEST(of_interactions)
     ck_assert_double_lt(fabs(pair_share(f, "a", "b") - 16.0 / 144 / all), 0.04);
     ck_assert_double_lt(fabs(importance(f, "b").total - (16.0 / 144 + 144.0 / 1728) / all), 0.04);
     spt_record_init(&s, sizeof s);
-    OK(ctx, spt_fanova_subset(ctx, f, (const int32_t[]){2, 0, 1}, 3, &s));
+    OK(ctx, spt_fanova_subset(ctx, f, (const int64_t[]){2, 0, 1}, 3, &s));
     ck_assert_double_lt(fabs(s.share - 144.0 / 1728 / all), 0.05);
     ck_assert_int_eq(s.n, 3);
     ck_assert_str_eq(s.names[0], "c");
     ck_assert_int_eq(s.parameters[1], 0);
     /* Three parameters: mains, pairs and the three are everything. */
     NEAR(spt_fanova_residual(f, 2), s.share, 1e-9);
-    OK(ctx, spt_fanova_subset(ctx, f, (const int32_t[]){1, 0}, 2, &s));
+    OK(ctx, spt_fanova_subset(ctx, f, (const int64_t[]){1, 0}, 2, &s));
     NEAR(s.share, pair_share(f, "a", "b"), 1e-12);
     NEAR(s.error, 2 * s.sd, 1e-12);
-    OK(ctx, spt_fanova_subset(ctx, f, (const int32_t[]){0}, 1, &s));
+    OK(ctx, spt_fanova_subset(ctx, f, (const int64_t[]){0}, 1, &s));
     NEAR(s.share, importance(f, "a").share, 1e-12);
     ck_assert_ptr_null(s.names[1]);
     FAILS(ctx, SPT_EINVAL, "4 parameters; 1 to 3",
-          spt_fanova_subset(ctx, f, (const int32_t[]){0, 1, 2, 0}, 4, &s));
+          spt_fanova_subset(ctx, f, (const int64_t[]){0, 1, 2, 0}, 4, &s));
     FAILS(ctx, SPT_EINVAL, "'a' is named twice",
-          spt_fanova_subset(ctx, f, (const int32_t[]){0, 0}, 2, &s));
+          spt_fanova_subset(ctx, f, (const int64_t[]){0, 0}, 2, &s));
     FAILS(ctx, SPT_EINVAL, "parameter 3; 0 to 2",
-          spt_fanova_subset(ctx, f, (const int32_t[]){3}, 1, &s));
+          spt_fanova_subset(ctx, f, (const int64_t[]){3}, 1, &s));
     ck_assert_int_eq(spt_fanova_pair(f, spt_fanova_pair_count(f), &s), SPT_EINVAL);
     spt_fanova_free(f);
     spt_history_free(h);

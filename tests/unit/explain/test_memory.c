@@ -39,8 +39,8 @@ static int32_t everything(spt_ctx *ctx, const spt_history *h)
     if (s >= 0) s = spt_fanova_new(ctx, h, o, &f);
     if (s >= 0) s = spt_fanova_curve(ctx, f, 4, x, NULL, mean, NULL, 300, &n);
     if (s >= 0) s = spt_fanova_surface(ctx, f, 2, 4, mean, NULL, 300 * 300, &n);
-    if (s >= 0) s = spt_fanova_subset(ctx, f, (const int32_t[]){0, 1, 4}, 3, &pair);
-    if (s >= 0) s = spt_fanova_subset(ctx, f, (const int32_t[]){4}, 1, &pair);
+    if (s >= 0) s = spt_fanova_subset(ctx, f, (const int64_t[]){0, 1, 4}, 3, &pair);
+    if (s >= 0) s = spt_fanova_subset(ctx, f, (const int64_t[]){4}, 1, &pair);
     if (s >= 0) s = spt_fanova_local(ctx, f, NULL, share, NULL, 5, &n);
     if (s >= 0) s = spt_ped_importance(ctx, h, NULL, share, 5, &n);
     if (s >= 0) s = spt_fanova_trials_needed(ctx, h, o, 0.9, &n);

@@ -148,6 +148,7 @@ START_TEST(bad_parameters)
     FAILS(ctx, bad, "too small", spt_space_add_float(s, "x", 0, 1, 1e-200, 0, 1));
     FAILS(ctx, bad, "step", spt_space_add_int(s, "x", 0, 9, 0, 0, 1));
     FAILS(ctx, bad, "log is 2; 0 and 1 are possible", spt_space_add_float(s, "x", 1, 2, 0, 2, 1));
+    FAILS(ctx, bad, "value is 2; 0 and 1 are possible", spt_space_add_bool(s, "x", 2));
     FAILS(ctx, bad, "log is -1", spt_space_add_int(s, "x", 1, 2, 1, -1, 1));
     FAILS(ctx, bad, "logarithmic", spt_space_add_float(s, "x", 0, 1, 0, 1, 1));
     FAILS(ctx, bad, "logarithmic", spt_space_add_int(s, "x", 0, 9, 1, 1, 1));
