@@ -27,7 +27,7 @@ static int32_t prepare(host *h, const spt_dataset *dataset, spt_scaler **scaler)
 {
     spt_prep *prep = NULL;
     int32_t s;
-    TRY(s = spt_dataset_numbers(dataset, spt_dataset_find_column(dataset, "fat"), h->y));
+    TRY(s = spt_dataset_numbers(dataset, spt_dataset_find_column(dataset, "fat"), h->y, ALL));
     for (int i = 0; i < TRAIN; i++)
         h->mean += h->y[i] / TRAIN;
     for (int i = 0; i < TRAIN; i++)
@@ -36,7 +36,7 @@ static int32_t prepare(host *h, const spt_dataset *dataset, spt_scaler **scaler)
     for (int i = 0; i < ALL; i++)
         h->z[i] = (float)((h->y[i] - h->mean) / h->sd);
     TRY(s = spt_prep_new(h->ctx, &prep));
-    TRY(s = spt_prep_channels(h->ctx, prep, dataset, CHANNELS, SPT_FLOAT32, h->x));
+    TRY(s = spt_prep_channels(h->ctx, prep, dataset, CHANNELS, SPT_FLOAT32, h->x, ALL * VALUES));
     TRY(s = spt_scaler_fit(h->ctx, h->x, TRAIN, BANDS, 2, NULL, 0, SPT_SCALE_CHANNEL, scaler));
     TRY(s = spt_scaler_apply(*scaler, h->x, ALL));
 failed:

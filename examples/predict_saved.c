@@ -35,19 +35,20 @@ int main(int argc, char **argv)
                 (long long)spt_dataset_bands(dataset), (long long)spt_model_bands(model));
         goto done;
     }
-    spectrum = malloc(sizeof *spectrum * (size_t)spt_model_bands(model));
-    value = malloc(sizeof *value * (size_t)spt_model_targets(model));
+    const int64_t bands = spt_model_bands(model), targets = spt_model_targets(model);
+    spectrum = malloc(sizeof *spectrum * (size_t)bands);
+    value = malloc(sizeof *value * (size_t)targets);
     if (spectrum == NULL || value == NULL) goto done;
     printf("id,%s\n", spt_model_target(model));
     for (int64_t i = 0; i < spt_dataset_rows(dataset); i++) {
         const char *id = spt_dataset_id(dataset, i);
-        int32_t s = spt_dataset_spectra(dataset, i, 1, spectrum);
+        int32_t s = spt_dataset_spectra(dataset, i, 1, spectrum, bands);
         if (s < 0) {
             printf("%s,\n", id);
             fprintf(stderr, "%s: %s\n", id, spt_status_text(s));
             continue;
         }
-        if (spt_predictor_run(predictor, spectrum, value) < 0) {
+        if (spt_predictor_run(predictor, spectrum, bands, value, targets) < 0) {
             printf("%s,\n", id);
             fprintf(stderr, "%s: %s\n", id, spt_predictor_last_error(predictor));
             continue;

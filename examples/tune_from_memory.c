@@ -79,9 +79,13 @@ int main(int argc, char **argv)
 
     measure(spectra, axis, percent);
     if (spt_ctx_new(NULL, &ctx) < 0) return 1;
-    spt_matrix_init(&view, SPT_FLOAT32, spectra, SAMPLES, BANDS);
+    spt_record_init(&view, sizeof view);
+    view.dtype = SPT_FLOAT32;
+    view.data = spectra;
+    view.rows = SAMPLES;
+    view.cols = BANDS;
     TRY(spt_dataset_new(ctx, &view, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 1, NULL, NULL, &bare));
-    TRY(spt_dataset_with_numbers(ctx, bare, "percent", percent, &dataset));
+    TRY(spt_dataset_with_numbers(ctx, bare, "percent", percent, SAMPLES, &dataset));
 
     /* What a trial is scored by, where trials are kept, what is searched. */
     TRY(spt_cv_new(ctx, dataset, NULL, "percent", NULL, &cv));
@@ -97,8 +101,8 @@ int main(int argc, char **argv)
     TRY(spt_cv_model(cv, history, spt_history_best(history), 0, NULL, NULL, &model));
     if (argc > 2) TRY(spt_model_write(ctx, model, argv[2]));
     TRY(spt_predictor_new(ctx, model, &predictor));
-    TRY(spt_dataset_spectra(dataset, 0, 1, first));
-    TRY(spt_predictor_run(predictor, first, &value));
+    TRY(spt_dataset_spectra(dataset, 0, 1, first, BANDS));
+    TRY(spt_predictor_run(predictor, first, BANDS, &value, 1));
     printf("first sample: predicted %.2f percent, made with %.2f\n", value, percent[0]);
     status = 0;
 failed:

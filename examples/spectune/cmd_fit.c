@@ -89,7 +89,7 @@ static int from_file(tool *t, session *s)
     const char *name = arg_text(t, "space") != NULL ? arg_text(t, "space") : "small";
     const int code = inputs_space(t, name, &s->space);
     if (code >= 0) return code;
-    return spt_config_read_xml(t->ctx, s->space, arg_text(t, "config"), &s->config) < 0
+    return spt_config_read(t->ctx, s->space, arg_text(t, "config"), &s->config) < 0
                ? fail_library(t)
                : -1;
 }
@@ -137,7 +137,7 @@ static int prepare(tool *t, session *s)
         return misuse(t, "--target is missing: the property to estimate");
     if (arg_text(t, "unit") == NULL)
         return misuse(t, "--unit is missing: absorbance, reflectance or percent-reflectance");
-    if (spt_objective_options_new(t->ctx, &s->objective) < 0) return fail_library(t);
+    if (spt_cv_options_new(t->ctx, &s->objective) < 0) return fail_library(t);
     if ((code = inputs_machine(t)) >= 0 ||
         (code = inputs_settings(t, s->space, s->objective, NULL, NULL)) >= 0 ||
         (code = inputs_prep(t, &s->prep)) >= 0 ||
@@ -174,7 +174,7 @@ static int test_rmse(tool *t, const session *s, const spt_model *model, double *
         code = fail("memory ran out");
     else if (spt_predictor_dataset(p, s->test, SPT_PREDICT_EXACT, values, n, NULL, NULL, NULL) < 0)
         code = fail("%s", spt_predictor_last_error(p));
-    else if (column >= 0 && spt_dataset_numbers(samples, column, reference) == SPT_OK &&
+    else if (column >= 0 && spt_dataset_numbers(samples, column, reference, n) == SPT_OK &&
              spt_statistics_compute(reference, values, n, &statistics) == SPT_OK)
         *rmse = statistics.rmse;
     free(values);
@@ -205,7 +205,7 @@ static int one_seed(tool *t, session *s, int64_t k)
     if (status >= 0) status = spt_study_set_events(study, progress_event, &s->progress, NULL);
     if (status >= 0) status = spt_study_ask_given(study, s->config, &trial);
     if (status >= 0) status = spt_cv_objective(trial, &loss, cv);
-    if (status == SPT_OK) status = spt_study_tell(study, trial, SPT_TRIAL_COMPLETE, loss);
+    if (status == SPT_OK) status = spt_trial_tell(trial, SPT_TRIAL_COMPLETE, loss);
     if (status == SPT_OK) status = spt_study_history(study, &history);
     if (status == SPT_OK)
         status = spt_cv_model(cv, history, 0, 0, progress_epoch, &s->progress, &model);

@@ -30,7 +30,7 @@ const arg_option importance_options[] = {
 /* Of an explained share less than this it is told how many trials would reach it. */
 static const double enough = 0.8, little = 0.5;
 
-spt_importance importance_at(const spt_fanova *f, int32_t rank)
+spt_importance importance_at(const spt_fanova *f, int64_t rank)
 {
     spt_importance p;
     spt_record_init(&p, sizeof p);
@@ -51,7 +51,7 @@ spt_interaction pair_at(const spt_fanova *f, int64_t rank)
 static json_t *main_json(const spt_fanova *f)
 {
     json_t *list = json_array();
-    for (int32_t i = 0; i < spt_fanova_count(f); i++) {
+    for (int64_t i = 0; i < spt_fanova_count(f); i++) {
         const spt_importance p = importance_at(f, i);
         json_t *o = json_object();
         json_object_set_new(o, "name", json_string(p.name));
@@ -115,7 +115,7 @@ static int print_as_json(tool *t, const analysis *a)
     json_object_set_new(o, "pairs", pairs_json(f));
     json_object_set_new(o, "residual", json_number_or_null(spt_fanova_residual(f, 1)));
     json_object_set_new(o, "residual_beyond_pairs", json_number_or_null(spt_fanova_residual(f, 2)));
-    for (int32_t i = 0; spt_fanova_warning(f, i) != NULL; i++)
+    for (int64_t i = 0; spt_fanova_warning(f, i) != NULL; i++)
         json_array_append_new(warnings, json_string(spt_fanova_warning(f, i)));
     json_object_set_new(o, "warnings", warnings);
     if (a->needed != 0)
@@ -180,7 +180,7 @@ static int widest(int so_far, const char *text, int most)
 static void print_main(tool *t, const analysis *a)
 {
     const spt_fanova *f = a->fanova;
-    const int32_t n = spt_fanova_count(f);
+    const int64_t n = spt_fanova_count(f);
     const bool all = arg_flag(t, "all");
     int name = 20, group = 0; /* room for "interactions of more" */
     bool conditional = false;
@@ -302,7 +302,7 @@ static void print_notes(tool *t, const analysis *a)
 {
     const spt_fanova *f = a->fanova;
     bool conditional = false;
-    for (int32_t i = 0; i < spt_fanova_count(f); i++)
+    for (int64_t i = 0; i < spt_fanova_count(f); i++)
         conditional = conditional || importance_at(f, i).p_active < 1;
     printf("\nshare: of the variance of the loss over the space; +-: standard error;\n"
            "total: with all interactions (dots)%s\n",
@@ -317,7 +317,7 @@ static void print_notes(tool *t, const analysis *a)
     if (!isnan(spt_fanova_out_of_bag(f)))
         printf("The forest explains %.0f %% of the variance of trials it has not seen.\n",
                100 * fmax(0, spt_fanova_out_of_bag(f)));
-    for (int32_t i = 0; spt_fanova_warning(f, i) != NULL; i++)
+    for (int64_t i = 0; spt_fanova_warning(f, i) != NULL; i++)
         print_wrapped("Beware:", spt_fanova_warning(f, i));
     if (a->needed > 0)
         printf("About %lld trials would let it explain %.0f %%.\n", (long long)a->needed,
@@ -400,16 +400,18 @@ static int extras(tool *t, analysis *a, const spt_options *forest)
 {
     const int32_t n = spt_space_count(spt_history_space(a->history));
     const double r2 = spt_fanova_out_of_bag(a->fanova);
+    int64_t needed;
     if (arg_flag(t, "local")) {
         a->local = calloc((size_t)n + 1, sizeof *a->local);
         if (a->local == NULL) return fail("memory ran out");
-        if (spt_fanova_local(t->ctx, a->fanova, NULL, a->local, NULL, n) < 0)
+        if (spt_fanova_local(t->ctx, a->fanova, NULL, a->local, NULL, n, &needed) < 0)
             return fail_library(t);
     }
     if (arg_flag(t, "ped")) {
         a->ped = calloc((size_t)n + 1, sizeof *a->ped);
         if (a->ped == NULL) return fail("memory ran out");
-        if (spt_ped_importance(t->ctx, a->history, NULL, a->ped, n) < 0) return fail_library(t);
+        if (spt_ped_importance(t->ctx, a->history, NULL, a->ped, n, &needed) < 0)
+            return fail_library(t);
     }
     if (r2 < little && spt_fanova_trials_needed(t->ctx, a->history, forest, enough, &a->needed) < 0)
         return fail_library(t);
@@ -426,7 +428,7 @@ int command_importance(tool *t)
     if (code >= 0) return code;
     a.history = h;
     if (spt_ctx_set_threads(t->ctx, (int32_t)arg_int(t, "threads", 0)) < 0 ||
-        spt_forest_options_new(t->ctx, &forest) < 0)
+        spt_fanova_options_new(t->ctx, &forest) < 0)
         code = fail_library(t);
     if (code < 0) code = read_options(t, forest);
     if (code < 0 && spt_fanova_new(t->ctx, h, forest, &a.fanova) < 0) code = fail_library(t);

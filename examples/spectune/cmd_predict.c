@@ -52,11 +52,12 @@ static void close_session(session *s)
     spt_model_free(s->model);
 }
 
-static void on_bad(int64_t row, const char *reason, void *user)
+static int32_t on_bad(int64_t row, const char *reason, void *user)
 {
     session *s = user;
     s->bad++;
     if (row >= 0 && row < s->n && s->reasons[row] == NULL) s->reasons[row] = strdup(reason);
+    return SPT_OK;
 }
 
 /* Keep the rows that --test names. */
@@ -250,7 +251,7 @@ static int compare(tool *t, const session *s, spt_statistics *statistics, const 
     if (reference == NULL) return fail("memory ran out");
     spt_record_init(statistics, sizeof *statistics);
     int code = -1;
-    if (spt_dataset_numbers(s->samples, column, reference) < 0)
+    if (spt_dataset_numbers(s->samples, column, reference, s->n) < 0)
         code = fail("%s: '%s' is a column of text; numbers are needed", t->operands[1], *target);
     else if (spt_statistics_compute(reference, s->values, s->n, statistics) < 0)
         code = fail("%s: no sample has both a prediction and a value of '%s'", t->operands[1],

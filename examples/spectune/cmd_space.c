@@ -105,8 +105,8 @@ static int as_xml(tool *t, const spt_space *space)
 {
     int64_t needed = 0;
     if (arg_text(t, "output") != NULL)
-        return spt_space_write_xml(t->ctx, space, arg_text(t, "output")) < 0 ? fail_library(t)
-                                                                             : EXIT_DONE;
+        return spt_space_write(t->ctx, space, arg_text(t, "output")) < 0 ? fail_library(t)
+                                                                         : EXIT_DONE;
     spt_space_xml(space, NULL, 0, &needed);
     char *text = malloc((size_t)needed + 1);
     if (text == NULL) return fail("memory ran out");
@@ -142,8 +142,8 @@ int command_space(tool *t)
         preset = preset || strcmp(spt_space_preset_name(i), name) == 0;
     /* A name without a dot or slash that is no preset was meant to be one. */
     if (!preset && strpbrk(name, "./") == NULL) preset = true;
-    if ((preset ? spt_space_preset(t->ctx, name, &space)
-                : spt_space_read_xml(t->ctx, name, &space)) < 0)
+    if ((preset ? spt_space_preset(t->ctx, name, &space) : spt_space_read(t->ctx, name, &space)) <
+        0)
         return fail_library(t);
     /* A configuration is only made of a space that can be searched. */
     spt_config *config = NULL;

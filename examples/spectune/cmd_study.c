@@ -62,7 +62,7 @@ static json_t *trial_json(const spt_history *h, int64_t index)
     json_object_set_new(o, "started", json_string(info.started));
     json_object_set_new(o, "ended", json_string(info.ended));
     double *values = calloc((size_t)info.n_steps + 1, sizeof *values);
-    if (values != NULL) spt_history_steps(h, index, NULL, values);
+    if (values != NULL) spt_history_steps(h, index, NULL, values, info.n_steps);
     for (int64_t i = 0; values != NULL && i < info.n_steps; i++)
         json_array_append_new(folds, json_number_or_null(values[i]));
     free(values);
@@ -244,7 +244,7 @@ int command_best(tool *t)
         code =
             fail("%s: study '%s' has no complete trial yet", t->operands[0], spt_history_name(h));
     else if (arg_text(t, "config") != NULL &&
-             spt_config_write_xml(t->ctx, spt_history_config(h, best), arg_text(t, "config")) < 0)
+             spt_config_write(t->ctx, spt_history_config(h, best), arg_text(t, "config")) < 0)
         code = fail_library(t);
     else if (arg_flag(t, "json"))
         code = print_json(trial_json(h, best));

@@ -93,7 +93,7 @@ static int read_space(tool *t, spt_space **space)
 static int sampler_options(tool *t, session *s)
 {
     if (spt_sampler_options_new(t->ctx, &s->sampler) < 0 ||
-        spt_objective_options_new(t->ctx, &s->objective) < 0 ||
+        spt_cv_options_new(t->ctx, &s->objective) < 0 ||
         spt_study_options_new(t->ctx, &s->rules) < 0)
         return fail_library(t);
     if (arg_text(t, "sampler") != NULL &&

@@ -73,7 +73,7 @@ static int enqueue(tool *t, const char *what, const spt_space *space, spt_study 
     if (text == NULL) return fail("memory ran out");
     const bool parts = strchr(what, '=') != NULL;
     if ((parts ? spt_config_new(t->ctx, space, &config)
-               : spt_config_read_xml(t->ctx, space, what, &config)) < 0)
+               : spt_config_read(t->ctx, space, what, &config)) < 0)
         code = fail_library(t);
     if (code < 0 && parts) code = set_parts(t, text, config, names, &n);
     /* without a study: only whether it can be read */

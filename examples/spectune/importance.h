@@ -12,7 +12,7 @@ typedef struct analysis {
     int64_t needed;      /* trials; 0: enough, -1: cannot be told */
 } analysis;
 
-spt_importance importance_at(const spt_fanova *f, int32_t rank);
+spt_importance importance_at(const spt_fanova *f, int64_t rank);
 spt_interaction pair_at(const spt_fanova *f, int64_t rank);
 
 /* The curve of one parameter, with the trials beside it, or the surface of two. */

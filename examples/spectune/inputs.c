@@ -44,7 +44,7 @@ int inputs_space(tool *t, const char *name, spt_space **out)
 {
     const bool file = strpbrk(name, "./") != NULL;
     const int32_t status =
-        file ? spt_space_read_xml(t->ctx, name, out) : spt_space_preset(t->ctx, name, out);
+        file ? spt_space_read(t->ctx, name, out) : spt_space_preset(t->ctx, name, out);
     return status < 0 ? fail_library(t) : -1;
 }
 
@@ -121,13 +121,13 @@ int inputs_prep(tool *t, spt_prep **out)
     if (arg_int(t, "decimate", 1) > 1 &&
         spt_prep_add_decimate(*out, arg_int(t, "decimate", 1), 1) < 0)
         return fail_library(t);
-    if (spt_channel_options_new(t->ctx, &channels) < 0) return fail_library(t);
+    if (spt_prep_options_new(t->ctx, &channels) < 0) return fail_library(t);
     for (int i = 0; i < t->n_settings && code < 0; i++) {
         code = split(t, t->settings[i], name, sizeof name, &value);
         if (code < 0 && has_knob(channels, name) && spt_options_set_text(channels, name, value) < 0)
             code = misuse(t, "--set: %s", spt_ctx_last_error(t->ctx));
     }
-    if (code < 0 && spt_prep_set_channels(*out, channels) < 0)
+    if (code < 0 && spt_prep_set_options(*out, channels) < 0)
         code = misuse(t, "--set: %s", spt_ctx_last_error(t->ctx));
     spt_options_free(channels);
     return code;
@@ -159,7 +159,7 @@ int inputs_settings(tool *t, const spt_space *space, spt_options *objective, spt
     char name[64];
     const char *value = NULL;
     int code = set_named(t, objective);
-    if (code < 0 && (spt_channel_options_new(t->ctx, &channels) < 0 ||
+    if (code < 0 && (spt_prep_options_new(t->ctx, &channels) < 0 ||
                      spt_sampler_options_new(t->ctx, &no_sampler) < 0 ||
                      spt_study_options_new(t->ctx, &no_study) < 0))
         code = fail_library(t);

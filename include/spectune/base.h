@@ -5,23 +5,40 @@
  * Rules that hold in every header of the library
  *
  * - **Handles** are opaque. `spt_X_new`, `spt_X_open` and `spt_X_read...` make them, `spt_X_free`
- *   releases them (NULL is fine). A child keeps its parents alive: handles may be freed in any
- *   order. On failure the out-parameter is set to NULL.
+ *   releases them (NULL is fine; twice is undefined). A child keeps its parents alive: handles may
+ *   be freed in any order; those marked "any" on any thread, a garbage collector's too. On failure
+ *   the out-parameter is set to NULL.
+ * - **NULL** where a handle or a name is needed is never a crash: a status, a count or number, and
+ * a question whose answer is 0 or 1, is SPT_EINVAL, a pointer NULL, a double NaN. Only error texts
+ *   are never NULL, as they are printed unseen.
  * - **Status.** A function that can fail returns `int32_t`: 0 done, negative an error, positive
  *   "stopped because". The numbers never change; read an unknown one as a failure.
  * - **Error text.** After a negative status spt_ctx_last_error() gives one line that says what was
  *   wrong, where, and what would be right.
  * - **Threads** (`@threads ctx` below): a context and all that was made from it belong to one
- * thread at a time. Datasets, spaces and models are immutable once made and may be read from any
- *   thread ("@threads any"); prediction from several threads takes one spt_predictor each.
+ *   thread at a time, whichever it is; two at a time are undefined. Datasets, spaces, models,
+ *   scalers, histories and analyses are immutable once made ("@threads any"): any thread may read
+ *   and free them; prediction from several threads takes one spt_predictor each. A function that
+ *   does not say is as the handle that it takes first.
+ * - **fork.** A child makes contexts of its own, and may read immutable handles of its parent. A
+ *   store on disk that the parent opened is SPT_EBUSY there, and freeing it touches no file. No
+ *   other thread may be inside of the library while the process forks.
  * - **Callbacks** return a status, take `void *user` last and run on the thread that called into
  *   the library, one at a time, in a fixed order, with no lock held. SPT_OK goes on,
  *   SPT_STOP_HOST asks for a stop, SPT_PRUNED gives the trial up; anything else means failure.
+ *   (Log and destroy functions have nothing to say and return nothing.) What called back and would
+ *   be changed refuses with SPT_EBUSY; other handles may be used. No callback may be left by a jump
+ *   (longjmp, an exception): return a status.
  * - **Arrays in** are contiguous, row-major, unless the parameter is an spt_matrix. **Arrays out**
  *   are query-then-fill: the function writes at most `capacity` elements and says in `*needed`
- *   how many there are; a short buffer is SPT_ECAPACITY and nothing is written.
+ *   how many there are (of a text with its NUL); a short buffer is SPT_ECAPACITY and nothing is
+ *   written. `needed` may be NULL. Where another function tells the number (spt_dataset_rows())
+ *   there is a `capacity`, but no `needed`. Counts, indices and capacities are in elements.
+ * - **Switches**: a parameter said to be 0 or 1 refuses other values, as it does bits and constants
+ *   that are not declared; later versions may give them a meaning.
  * - **Records** are plain structs that start with `struct_size`; call spt_record_init() on them
- *   before use, so that old programs meet newer libraries.
+ *   before use, so that old programs meet newer libraries. One that a callback is given may be
+ *   shorter than the header's if the library is older: `struct_size` tells.
  * - **Text** is UTF-8, also in file names. Numbers in files never depend on the locale.
  *
  * @since 0.1 (the whole header, unless a declaration says otherwise)
@@ -140,7 +157,7 @@ SPT_API int32_t spt_ctx_new(const spt_allocator *allocator, spt_ctx **out);
 SPT_API void spt_ctx_free(spt_ctx *ctx);
 
 /** The one-line text of the last failure on this context, "" if none. Valid until the next failure.
- * @threads ctx */
+ * Never NULL. @threads ctx */
 SPT_API const char *spt_ctx_last_error(const spt_ctx *ctx);
 
 /** Use `n` threads for folds and trees.
@@ -153,7 +170,7 @@ SPT_API int32_t spt_ctx_threads(const spt_ctx *ctx);
 
 /** The kernels (loops for one instruction set) that computations of this context use: "portable",
  * "avx2" or "avx512". A new context has the fastest that processor and system support. Static;
- * NULL for NULL. @threads ctx @since 0.1 */
+ * NULL for NULL. @threads ctx */
 SPT_API const char *spt_ctx_kernels(const spt_ctx *ctx);
 
 /** Use other kernels for what starts from now on: a host that wants the same bits on machines of
@@ -161,11 +178,11 @@ SPT_API const char *spt_ctx_kernels(const spt_ctx *ctx);
  * same kernels (and, for "portable", the same BLIS); between kernels they differ by rounding.
  * @param name  of spt_kernels_name(); NULL for the fastest
  * @return SPT_OK, SPT_ENOTFOUND (no such name), SPT_EUNSUPPORTED (not on this machine), SPT_EINVAL
- * @threads ctx @since 0.1 */
+ * @threads ctx */
 SPT_API int32_t spt_ctx_set_kernels(spt_ctx *ctx, const char *name);
 
 /** Name of kernels number `index` (from 0, slowest first) that this machine can run; NULL behind
- * the last and below 0. Static. @threads any @since 0.1 */
+ * the last and below 0. Static. @threads any */
 SPT_API const char *spt_kernels_name(int32_t index);
 
 /** Let one run (a training, a cross-validation, the making of a model) need at most so many bytes.
@@ -177,10 +194,10 @@ SPT_API const char *spt_kernels_name(int32_t index);
  * limit is and what would help. What libraries below take is not counted.
  *
  * @param bytes  0: no limit (the default)
- * @return SPT_OK, SPT_EINVAL @threads ctx @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL @threads ctx */
 SPT_API int32_t spt_ctx_set_memory_limit(spt_ctx *ctx, int64_t bytes);
 
-/** The limit, 0 without one; SPT_EINVAL for NULL. @threads ctx @since 0.1 */
+/** The limit, 0 without one; SPT_EINVAL for NULL. @threads ctx */
 SPT_API int64_t spt_ctx_memory_limit(const spt_ctx *ctx);
 
 typedef enum {
@@ -201,7 +218,7 @@ SPT_API int32_t spt_ctx_set_log(spt_ctx *ctx, int32_t level, spt_log_fn fn, void
 
 /** Ask everything that runs on this context to stop soon (within a mini-batch) and return
  * SPT_STOP_HOST. The request stays until spt_ctx_clear_stop(). Safe to call from any thread and
- * from a signal handler, as long as the context exists. */
+ * from a signal handler, as long as the context exists. @threads any */
 SPT_API void spt_ctx_stop(spt_ctx *ctx);
 
 /** Take a stop request back. @threads any */
@@ -212,10 +229,8 @@ SPT_API int32_t spt_ctx_stopping(const spt_ctx *ctx);
 
 /* ---- options: named knobs with bounds ------------------------------------------------------- */
 
-/** A set of named knobs for one purpose, made by spt_csv_options_new(), spt_channel_options_new(),
- * spt_training_options_new(), spt_objective_options_new(), spt_sampler_options_new() or
- * spt_forest_options_new(). Functions that take one copy what they need; NULL means the defaults.
- */
+/** A set of named knobs for one purpose, made by a spt_..._options_new(). Functions that take one
+ * copy what they need; NULL means the defaults. */
 typedef struct spt_options spt_options;
 
 typedef enum {
@@ -238,6 +253,7 @@ typedef struct spt_option_info {
     const char *choices;      /**< "a|b|c" for a choice, else NULL */
 } spt_option_info;
 
+/** Release it; NULL is fine. */
 SPT_API void spt_options_free(spt_options *options);
 
 /** Number of knobs; SPT_EINVAL for NULL. @threads ctx */
@@ -256,12 +272,11 @@ SPT_API int32_t spt_options_set_number(spt_options *options, const char *name, d
 SPT_API int32_t spt_options_set_text(spt_options *options, const char *name, const char *value);
 
 /** Read a number or integer knob. @return SPT_OK, SPT_EINVAL, SPT_ENOTFOUND @threads ctx */
-SPT_API int32_t spt_options_get_number(const spt_options *options, const char *name, double *value);
+SPT_API int32_t spt_options_number(const spt_options *options, const char *name, double *value);
 
 /** Read a choice or text knob; the text is valid until the knob is set again.
  * @return SPT_OK, SPT_EINVAL, SPT_ENOTFOUND @threads ctx */
-SPT_API int32_t spt_options_get_text(const spt_options *options, const char *name,
-                                     const char **value);
+SPT_API int32_t spt_options_text(const spt_options *options, const char *name, const char **value);
 
 #ifdef __cplusplus
 }

@@ -47,18 +47,17 @@ SPT_API int32_t spt_axis_unit_from_name(const char *name);
 
 typedef enum { SPT_FLOAT32 = 1, SPT_FLOAT64 = 2, SPT_DTYPE_MAX_ENUM_ = 0x7fffffff } spt_dtype;
 
-/** A view of a matrix of any strides. */
+/** A view of a matrix of any strides. spt_record_init() and the first four fields make one of rows
+ * that follow each other. */
 typedef struct spt_matrix {
     uint32_t struct_size;
     int32_t dtype; /**< spt_dtype */
     const void *data;
     int64_t rows, cols;
-    int64_t row_stride, col_stride; /**< in elements, may be negative */
+    /** In elements, may be negative. Both 0: contiguous, row-major (`cols` and 1). One of them 0 is
+     * refused: a row or band that is repeated must be copied by the host. */
+    int64_t row_stride, col_stride;
 } spt_matrix;
-
-/** Fill a record for a contiguous row-major matrix. @threads any */
-SPT_API void spt_matrix_init(spt_matrix *m, int32_t dtype, const void *data, int64_t rows,
-                             int64_t cols);
 
 /* ---- making datasets ------------------------------------------------------------------------ */
 
@@ -127,13 +126,19 @@ SPT_API int32_t spt_dataset_join_csv(spt_ctx *ctx, const spt_dataset *dataset, c
                                      const char *key, const spt_options *options,
                                      spt_dataset **out);
 
-/** A dataset with one numeric column more (or replaced). @param values n, NaN = missing; copied */
+/** A dataset with one numeric column more (or replaced).
+ * @param values  one per row, NaN = missing; copied
+ * @param n       their number, spt_dataset_rows()
+ * @return SPT_OK, SPT_EINVAL (no name, another number of values), SPT_EDATA (an infinite value),
+ *         SPT_ENOMEM */
 SPT_API int32_t spt_dataset_with_numbers(spt_ctx *ctx, const spt_dataset *dataset, const char *name,
-                                         const double *values, spt_dataset **out);
-/** A dataset with one text column more (or replaced). @param values n, NULL = missing; copied.
- * A column named "id" becomes the row ids. */
+                                         const double *values, int64_t n, spt_dataset **out);
+/** A dataset with one text column more (or replaced). A column named "id" becomes the row ids.
+ * @param values  one per row, NULL = missing; copied
+ * @param n       their number, spt_dataset_rows()
+ * @return SPT_OK, SPT_EINVAL (no name, another number of values, no UTF-8), SPT_ENOMEM */
 SPT_API int32_t spt_dataset_with_texts(spt_ctx *ctx, const spt_dataset *dataset, const char *name,
-                                       const char *const *values, spt_dataset **out);
+                                       const char *const *values, int64_t n, spt_dataset **out);
 
 /** Release a reference; the storage goes with the last. @threads any */
 SPT_API void spt_dataset_free(spt_dataset *dataset);
@@ -150,10 +155,11 @@ SPT_API int32_t spt_dataset_unit(const spt_dataset *dataset);
 /** 1 when neighbouring bands are equally far apart (to 1e-6 of the step), else 0. */
 SPT_API int32_t spt_dataset_axis_is_even(const spt_dataset *dataset);
 
-/** Copy spectra as float64, `n_rows` x p, from row `first`. @param out capacity n_rows * p
- * @return SPT_OK, SPT_EINVAL, SPT_EDATA (a value is not finite) */
+/** Copy spectra as float64, `n_rows` x p, from row `first`.
+ * @param capacity  of `out`, n_rows * p or more
+ * @return SPT_OK, SPT_EINVAL, SPT_ECAPACITY, SPT_EDATA (a value is not finite) */
 SPT_API int32_t spt_dataset_spectra(const spt_dataset *dataset, int64_t first, int64_t n_rows,
-                                    double *out);
+                                    double *out, int64_t capacity);
 
 typedef enum {
     SPT_COLUMN_NUMBER = 1, /**< every value present is a number */
@@ -175,11 +181,12 @@ typedef struct spt_column_info {
 SPT_API int64_t spt_dataset_columns(const spt_dataset *dataset);
 SPT_API int32_t spt_dataset_column(const spt_dataset *dataset, int64_t index,
                                    spt_column_info *info);
-/** Index of a column, or -1. */
+/** Index of a column, SPT_ENOTFOUND if there is none of that name. */
 SPT_API int64_t spt_dataset_find_column(const spt_dataset *dataset, const char *name);
-/** Copy a number column, NaN = missing. @param out capacity n
- * @return SPT_OK, SPT_EINVAL (not a number column) */
-SPT_API int32_t spt_dataset_numbers(const spt_dataset *dataset, int64_t column, double *out);
+/** Copy a number column, NaN = missing. @param capacity of `out`, spt_dataset_rows() or more
+ * @return SPT_OK, SPT_EINVAL (not a number column), SPT_ECAPACITY */
+SPT_API int32_t spt_dataset_numbers(const spt_dataset *dataset, int64_t column, double *out,
+                                    int64_t capacity);
 /** The text of one cell as it stood in the file, NULL if missing; valid while the dataset is. */
 SPT_API const char *spt_dataset_text(const spt_dataset *dataset, int64_t row, int64_t column);
 /** The id of a row, or its number from 1 as text; valid while the dataset is. Numbers name the rows
@@ -242,12 +249,13 @@ SPT_API int32_t spt_dataset_average(spt_ctx *ctx, const spt_dataset *dataset, co
  * @param group  column whose equal values (as texts) stay in one fold, or NULL; a missing value is
  * a group of its own
  * @param k      2 to the number of rows (or groups)
- * @param fold   n numbers from 0 to k - 1
- * @return SPT_OK, SPT_EINVAL (text names the limits), SPT_ENOTFOUND, SPT_ENOMEM
+ * @param fold   a number from 0 to k - 1 for each row
+ * @param capacity  of `fold`, spt_dataset_rows() or more
+ * @return SPT_OK, SPT_EINVAL (text names the limits), SPT_ENOTFOUND, SPT_ECAPACITY, SPT_ENOMEM
  * @threads ctx
  */
-SPT_API int32_t spt_folds_make(spt_ctx *ctx, const spt_dataset *dataset, const char *group,
-                               int32_t k, uint64_t seed, int32_t *fold);
+SPT_API int32_t spt_dataset_folds(spt_ctx *ctx, const spt_dataset *dataset, const char *group,
+                                  int32_t k, uint64_t seed, int32_t *fold, int64_t capacity);
 
 #ifdef __cplusplus
 }

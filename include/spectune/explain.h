@@ -57,7 +57,7 @@ typedef struct spt_fanova spt_fanova;
  *   share of the parameters tried at a split): how the trees grow.
  *
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @threads ctx */
-SPT_API int32_t spt_forest_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_fanova_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Analyse the trials of a history: the complete ones, others as the options say.
  *
@@ -99,22 +99,24 @@ typedef struct spt_importance {
 } spt_importance;
 
 /** Parameters analysed, the most important first: all of the space. */
-SPT_API int32_t spt_fanova_count(const spt_fanova *fanova);
+SPT_API int64_t spt_fanova_count(const spt_fanova *fanova);
 /** @param rank 0 to count - 1 @return SPT_OK, SPT_EINVAL */
-SPT_API int32_t spt_fanova_main(const spt_fanova *fanova, int32_t rank, spt_importance *out);
+SPT_API int32_t spt_fanova_main(const spt_fanova *fanova, int64_t rank, spt_importance *out);
 
 /** What two or three parameters do together beyond what fewer of them do. */
 typedef struct spt_interaction {
     uint32_t struct_size;
     int32_t n;             /**< parameters: 2 or 3 (1 for spt_fanova_subset() of one) */
     int32_t parameters[3]; /**< indices in the space, -1 as in spt_importance; unused: -1 */
-    const char *names[3];  /**< valid while the analysis is; unused: NULL */
+    int32_t reserved;
+    const char *names[3]; /**< valid while the analysis is; unused: NULL */
     double share, sd, error;
     double p_active; /**< probability that they exist together */
 } spt_interaction;
 
 /** Pairs with an interaction in any tree, the largest first; 0 if the options left them out. */
 SPT_API int64_t spt_fanova_pair_count(const spt_fanova *fanova);
+/** @param rank 0 to pair_count - 1 @return SPT_OK, SPT_EINVAL */
 SPT_API int32_t spt_fanova_pair(const spt_fanova *fanova, int64_t rank, spt_interaction *out);
 
 /** The effect of any 1 to 3 different parameters.
@@ -123,8 +125,8 @@ SPT_API int32_t spt_fanova_pair(const spt_fanova *fanova, int64_t rank, spt_inte
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM
  * @threads ctx
  */
-SPT_API int32_t spt_fanova_subset(spt_ctx *ctx, const spt_fanova *fanova, const int32_t *parameters,
-                                  int32_t n, spt_interaction *out);
+SPT_API int32_t spt_fanova_subset(spt_ctx *ctx, const spt_fanova *fanova, const int64_t *parameters,
+                                  int64_t n, spt_interaction *out);
 
 /** What is missing to 1. @param order 1: all that main effects leave, interactions; 2: what main
  * effects and pairs leave. NaN for another order, or 2 without pairs. */
@@ -146,7 +148,7 @@ SPT_API double spt_fanova_cut(const spt_fanova *fanova);
 SPT_API const char *spt_fanova_prior(const spt_fanova *fanova);
 /** One line on what to beware of (a forest that explains little, a few trials that make most of the
  * variance), NULL behind the last. Valid while the analysis is. */
-SPT_API const char *spt_fanova_warning(const spt_fanova *fanova, int32_t index);
+SPT_API const char *spt_fanova_warning(const spt_fanova *fanova, int64_t index);
 
 /** About how many trials would let the forest explain `r2` of what it did not see, from how much
  * better it is with all trials than with a half and a quarter of them (power law). An order of
@@ -176,14 +178,14 @@ SPT_API int32_t spt_fanova_trials_needed(spt_ctx *ctx, const spt_history *histor
  * @return SPT_OK, SPT_ECAPACITY (nothing is written but *needed), SPT_EINVAL, SPT_ENOMEM
  * @threads ctx
  */
-SPT_API int32_t spt_fanova_curve(spt_ctx *ctx, const spt_fanova *fanova, int32_t parameter,
+SPT_API int32_t spt_fanova_curve(spt_ctx *ctx, const spt_fanova *fanova, int64_t parameter,
                                  double *x, double *weight, double *mean, double *sd,
                                  int64_t capacity, int64_t *needed);
 
 /** The same for two parameters: at the values that spt_fanova_curve() gives for each, those of
  * `second` side by side. NaN where the two do not exist together. */
-SPT_API int32_t spt_fanova_surface(spt_ctx *ctx, const spt_fanova *fanova, int32_t first,
-                                   int32_t second, double *mean, double *sd, int64_t capacity,
+SPT_API int32_t spt_fanova_surface(spt_ctx *ctx, const spt_fanova *fanova, int64_t first,
+                                   int64_t second, double *mean, double *sd, int64_t capacity,
                                    int64_t *needed);
 
 /** The trials that have a parameter, to be shown beside its curve, in order of their numbers.
@@ -193,7 +195,7 @@ SPT_API int32_t spt_fanova_surface(spt_ctx *ctx, const spt_fanova *fanova, int32
  * @param loss    as the analysis took it (cut, if there is a top_quantile)
  * @return SPT_OK, SPT_ECAPACITY, SPT_EINVAL
  */
-SPT_API int32_t spt_fanova_points(const spt_fanova *fanova, int32_t parameter, int64_t *number,
+SPT_API int32_t spt_fanova_points(const spt_fanova *fanova, int64_t parameter, int64_t *number,
                                   double *x, double *loss, int64_t capacity, int64_t *needed);
 
 /* ---- around one configuration, and without a forest -------------------------------------------
@@ -204,14 +206,15 @@ SPT_API int32_t spt_fanova_points(const spt_fanova *fanova, int32_t parameter, i
  * over all parameters. What a value switches on takes all of its values.
  *
  * @param config  of the history's space; NULL: the best trial's
- * @param share   one per parameter of the space: mean over the trees; NaN where it does not exist
- * @param sd      the same: standard deviation over the trees; may be NULL
- * @param n       capacity: spt_space_count() at least
+ * @param share     one per parameter of the space: mean over the trees; NaN where it does not exist
+ * @param sd        the same: standard deviation over the trees; either may be NULL
+ * @param capacity  of each array
+ * @param needed    number of parameters, spt_space_count()
  * @return SPT_OK, SPT_EINVAL (another space), SPT_ECAPACITY, SPT_ENOMEM
  * @threads ctx
  */
 SPT_API int32_t spt_fanova_local(spt_ctx *ctx, const spt_fanova *fanova, const spt_config *config,
-                                 double *share, double *sd, int32_t n);
+                                 double *share, double *sd, int64_t capacity, int64_t *needed);
 
 /** Knobs of PED-ANOVA: `target` (0.1): quantile of the good trials; `region` (1): quantile of the
  * trials they are compared with. */
@@ -221,14 +224,16 @@ SPT_API int32_t spt_ped_options_new(spt_ctx *ctx, spt_options **out);
  * parameter is distributed among the good trials and among all that have it (Pearson divergence).
  * No forest, no interactions, not shares of variance: another question than spt_fanova_new()'s.
  *
- * @param value  one per parameter of the space, at least 0; compare them with each other
- * @param n      capacity: spt_space_count() at least
+ * @param value     one per parameter of the space, at least 0; compare them with each other
+ * @param capacity  of `value`; 0, or `value` NULL, to ask
+ * @param needed    number of parameters, spt_space_count()
  * @return SPT_OK; SPT_EDATA: fewer than 2 good trials, or as many good ones as all; SPT_EINVAL,
  *         SPT_ECAPACITY, SPT_ENOMEM
  * @threads ctx
  */
 SPT_API int32_t spt_ped_importance(spt_ctx *ctx, const spt_history *history,
-                                   const spt_options *options, double *value, int32_t n);
+                                   const spt_options *options, double *value, int64_t capacity,
+                                   int64_t *needed);
 
 #ifdef __cplusplus
 }

@@ -51,7 +51,8 @@ SPT_API int32_t spt_statistics_compute(const double *reference, const double *pr
 
 /* ---- models --------------------------------------------------------------------------------- */
 
-/** What a network was trained on. */
+/** What a network was trained on. Both are scaled: the option `target_transform` is "log1p" for the
+ * second, "standardise", or "none" (which is mean 0 and sd 1), for the first. */
 typedef enum {
     SPT_TRANSFORM_NONE = 1,  /**< the target, scaled: value = output * sd + mean */
     SPT_TRANSFORM_LOG1P = 2, /**< log(1 + target), scaled: value = exp(output * sd + mean) - 1 */
@@ -144,8 +145,11 @@ SPT_API int32_t spt_model_read_memory(spt_ctx *ctx, const void *data, int64_t si
                                       const char *name, spt_model **out);
 
 /* Reading a model: @threads any; texts are valid while the model is. */
+/** Name of the (first) target. */
 SPT_API const char *spt_model_target(const spt_model *model);
+/** Number of targets, t. */
 SPT_API int64_t spt_model_targets(const spt_model *model);
+/** Number of networks, more than 1 for an ensemble. */
 SPT_API int64_t spt_model_members(const spt_model *model);
 /** The raw axis the model reads: number of bands, positions, unit of the axis and of the values. */
 SPT_API int64_t spt_model_bands(const spt_model *model);
@@ -167,23 +171,31 @@ SPT_API int32_t spt_model_summary(const spt_model *model, char *buffer, int64_t 
  * allocated after it is made, but for datasets on another axis. @threads one at a time */
 typedef struct spt_predictor spt_predictor;
 
+/** Make one; it keeps the model alive. @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @threads ctx */
 SPT_API int32_t spt_predictor_new(spt_ctx *ctx, const spt_model *model, spt_predictor **out);
 SPT_API void spt_predictor_free(spt_predictor *predictor);
-/** Text of the last failure on this predictor, "" if none. */
+/** Text of the last failure on this predictor, "" if none. Never NULL. */
 SPT_API const char *spt_predictor_last_error(const spt_predictor *predictor);
 
 /** Predict one spectrum on the model's raw axis and in its unit.
- * @param spectrum  spt_model_bands() values   @param value  t values
- * @return SPT_OK, SPT_EDATA (band named), SPT_EINVAL */
-SPT_API int32_t spt_predictor_run(spt_predictor *predictor, const double *spectrum, double *value);
+ * @param n_bands   of `spectrum`; must be spt_model_bands()
+ * @param values    t values
+ * @param capacity  of `values`, t or more
+ * @return SPT_OK, SPT_EMISMATCH (another number of bands), SPT_EDATA (band named), SPT_ECAPACITY,
+ *         SPT_EINVAL */
+SPT_API int32_t spt_predictor_run(spt_predictor *predictor, const double *spectrum, int64_t n_bands,
+                                  double *values, int64_t capacity);
 
 /** Called for a row that cannot be predicted, with the reason; its value is NaN. Rows come in their
- * order. */
-typedef void (*spt_bad_row_fn)(int64_t row, const char *reason, void *user);
+ * order.
+ * @return SPT_OK goes on; SPT_STOP_HOST ends the prediction, which returns the same; anything else
+ * is SPT_ECALLBACK */
+typedef int32_t (*spt_bad_row_fn)(int64_t row, const char *reason, void *user);
 
-/** What spt_predictor_dataset() does with a dataset. */
+/** What spt_predictor_dataset() does with a dataset: 0, or bits that are combined. Bits that are
+ * not declared here are refused. */
 typedef enum {
-    SPT_PREDICT_EXACT = 0,    /**< refuse a dataset on another axis (SPT_EMISMATCH) */
+    SPT_PREDICT_EXACT = 0,    /**< no bit: refuse a dataset on another axis (SPT_EMISMATCH) */
     SPT_PREDICT_RESAMPLE = 1, /**< interpolate it to the model's axis */
     SPT_PREDICT_MAX_ENUM_ = 0x7fffffff
 } spt_predict_flags;
@@ -196,11 +208,12 @@ typedef enum {
  * If the recipe averages scans and the dataset has the column, there is one value per sample, else
  * one per row: spt_predictor_samples() gives the dataset whose rows the values belong to.
  *
- * @param flags   spt_predict_flags
- * @param values  n x t for the n samples; NaN where a row cannot be predicted
+ * @param flags   bits of spt_predict_flags
+ * @param values  n x t for the n samples; NaN where a row cannot be predicted, or was not reached
  * @param capacity  of `values`; *needed is n x t; either may be 0 or NULL to ask
  * @param fn, user  told of each bad row, may be NULL
- * @return SPT_OK, SPT_EMISMATCH (axis or unit), SPT_ECAPACITY, SPT_ENOMEM
+ * @return SPT_OK, SPT_EMISMATCH (axis or unit), SPT_ECAPACITY, SPT_STOP_HOST and SPT_ECALLBACK (by
+ *         `fn`), SPT_EINVAL, SPT_ENOMEM
  */
 SPT_API int32_t spt_predictor_dataset(spt_predictor *predictor, const spt_dataset *dataset,
                                       int32_t flags, double *values, int64_t capacity,

@@ -88,8 +88,9 @@ SPT_API int32_t spt_network_from_config(spt_ctx *ctx, const spt_config *config, 
 /** SPT_OK if that network is possible; costs nothing. @return as spt_network_from_config() */
 SPT_API int32_t spt_network_check_config(spt_ctx *ctx, const spt_config *config, int64_t bands,
                                          int64_t channels, int64_t outputs);
-/** The spt_channel mask of a configuration: parameters `channel_r`, `channel_a`, `channel_a_d1`,
- * `channel_a_d2`, `channel_a_snv`; absent ones are off; A alone if the space has none of them. */
+/** The mask (spt_channel in prep.h) of a configuration: parameters `channel_r`, `channel_a`,
+ * `channel_a_d1`, `channel_a_d2`, `channel_a_snv`; absent ones are off; A alone if the space has
+ * none of them. */
 SPT_API int32_t spt_config_channels(const spt_config *config, int32_t *mask);
 
 /** A table of layers with shapes and numbers of weights, query-then-fill. */
@@ -111,13 +112,20 @@ typedef struct spt_tensor_info {
     int64_t size; /**< product of the dims */
 } spt_tensor_info;
 
+/** Number of tensors. */
 SPT_API int64_t spt_network_tensors(const spt_network *network);
+/** Describe tensor `index` (0 to their number - 1). @return SPT_OK, SPT_EINVAL (not finished, no
+ * such tensor) */
 SPT_API int32_t spt_network_tensor(const spt_network *network, int64_t index,
                                    spt_tensor_info *info);
-/** Copy a tensor out. @param values capacity info.size */
-SPT_API int32_t spt_network_get(const spt_network *network, int64_t index, float *values);
-/** Copy a tensor in. Values must be finite, variances not negative. */
-SPT_API int32_t spt_network_set(spt_network *network, int64_t index, const float *values);
+/** Copy a tensor out. @param capacity of `values`, spt_tensor_info.size or more
+ * @return SPT_OK, SPT_EINVAL (not finished, no such tensor), SPT_ECAPACITY */
+SPT_API int32_t spt_network_values(const spt_network *network, int64_t index, float *values,
+                                   int64_t capacity);
+/** Copy a tensor in. Values must be finite, variances not negative. @param n spt_tensor_info.size
+ * @return SPT_OK, SPT_EINVAL (also another number of values) */
+SPT_API int32_t spt_network_set_values(spt_network *network, int64_t index, const float *values,
+                                       int64_t n);
 
 /** Outputs in prediction mode (running statistics, no dropout).
  * @param x  n x bands x channels   @param y  n x t */
@@ -180,7 +188,9 @@ typedef struct spt_training_report {
  * @param weights  of the n rows, finite, 0 or more, not all 0 among the rows that train nor among
  *                 those watched; NULL: 1 each. Losses are weighted means: a row counts by its
  *                 weight over the mean weight of the training rows, in whatever batch it is
- * @param train    indices of the training rows; `watch` those watched, may be NULL with n_watch 0
+ * @param n        rows of x, y and weights
+ * @param train    indices (0 to n - 1) of the training rows; `watch` those watched, may be NULL
+ * with n_watch 0
  * @param options  of spt_training_options_new(), or NULL
  * @param fn, user called after each epoch; may be NULL
  * @param report   may be NULL
@@ -188,9 +198,10 @@ typedef struct spt_training_report {
  *         SPT_ELIMIT (see spt_network_fit_memory()), SPT_ECALLBACK, SPT_ENOMEM
  */
 SPT_API int32_t spt_network_fit(spt_network *network, const float *x, const float *y,
-                                const float *weights, const int64_t *train, int64_t n_train,
-                                const int64_t *watch, int64_t n_watch, const spt_options *options,
-                                spt_epoch_fn fn, void *user, spt_training_report *report);
+                                const float *weights, int64_t n, const int64_t *train,
+                                int64_t n_train, const int64_t *watch, int64_t n_watch,
+                                const spt_options *options, spt_epoch_fn fn, void *user,
+                                spt_training_report *report);
 
 /** Bytes that spt_network_fit() will allocate with these options and numbers of rows, beside the
  * data and the network, and give back at its end. More than the context's limit
@@ -201,6 +212,8 @@ SPT_API int64_t spt_network_fit_memory(const spt_network *network, const spt_opt
 
 /** An optimiser with its memory, for hosts that write the loop themselves. */
 typedef struct spt_trainer spt_trainer;
+/** Make one for a finished network, which it keeps alive. @param options of
+ * spt_training_options_new(), or NULL @return SPT_OK, SPT_EINVAL, SPT_ENOMEM */
 SPT_API int32_t spt_trainer_new(spt_network *network, const spt_options *options,
                                 spt_trainer **out);
 SPT_API void spt_trainer_free(spt_trainer *trainer);

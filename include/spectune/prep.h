@@ -45,8 +45,8 @@ SPT_API const char *spt_channel_name(int32_t channel);
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM
  * @threads ctx
  */
-SPT_API int32_t spt_savgol(spt_ctx *ctx, const double *y, int64_t n, double spacing, int32_t window,
-                           int32_t order, int32_t derivative, double *out);
+SPT_API int32_t spt_prep_savgol(spt_ctx *ctx, const double *y, int64_t n, double spacing,
+                                int32_t window, int32_t order, int32_t derivative, double *out);
 
 typedef struct spt_prep spt_prep;
 
@@ -83,11 +83,11 @@ SPT_API int32_t spt_prep_add_decimate(spt_prep *prep, int64_t factor, int32_t av
  * - `constant_snv` (error | zero): what a spectrum without variation gives
  *
  * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @threads ctx */
-SPT_API int32_t spt_channel_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_prep_options_new(spt_ctx *ctx, spt_options **out);
 /** Use these channel settings; NULL for the defaults. Copied.
  * @return SPT_OK, SPT_EINVAL (a window that does not go with its order, other options), SPT_ENOMEM
  */
-SPT_API int32_t spt_prep_set_channels(spt_prep *prep, const spt_options *options);
+SPT_API int32_t spt_prep_set_options(spt_prep *prep, const spt_options *options);
 
 /** One line on the recipe, as recorded with studies; the same recipe always gives the same text:
  * "crop 1100 2400; decimate 4 mean; d1_window=11 ...". Query-then-fill. */
@@ -110,11 +110,13 @@ SPT_API int32_t spt_prep_apply(spt_ctx *ctx, const spt_prep *prep, const spt_dat
  * @param mask     one or more spt_channel bits; c is their number
  * @param dtype    of `out`; all arithmetic is in float64
  * @param out      n x p x c, channels last; a channel's bits do not depend on mask or on other rows
+ * @param capacity  of `out`, in values: n * p * c or more
  * @return SPT_OK, SPT_EINVAL (unit unknown, axis uneven, window longer than the spectra), SPT_EDATA
- *         (one of the values above, a constant spectrum: row and band named), SPT_ENOMEM
+ *         (one of the values above, a constant spectrum: row and band named), SPT_ECAPACITY,
+ * SPT_ENOMEM
  */
 SPT_API int32_t spt_prep_channels(spt_ctx *ctx, const spt_prep *prep, const spt_dataset *applied,
-                                  int32_t mask, int32_t dtype, void *out);
+                                  int32_t mask, int32_t dtype, void *out, int64_t capacity);
 
 /* ---- scaling --------------------------------------------------------------------------------- */
 

@@ -41,12 +41,12 @@ extern "C" {
 SPT_API int32_t spt_sampler_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Something that proposes configurations. What it proposes is a function of the trials that it was
- * told, the seed and the sequence number, and of nothing else. @threads ctx @since 0.1 */
+ * told, the seed and the sequence number, and of nothing else. @threads ctx */
 typedef struct spt_sampler spt_sampler;
 
 /** Make a sampler. Freezes the space.
  * @param options  of spt_sampler_options_new(), or NULL
- * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM */
 SPT_API int32_t spt_sampler_new(spt_ctx *ctx, const spt_space *space, const spt_options *options,
                                 spt_sampler **out);
 
@@ -54,22 +54,22 @@ SPT_API int32_t spt_sampler_new(spt_ctx *ctx, const spt_space *space, const spt_
  * is among the trials already, as often as it is given, is passed over, so a study that was cut
  * goes on.
  * @param configs  n of them, of `space`; copied
- * @return SPT_OK, SPT_EINVAL (also when one is of another space), SPT_ENOMEM @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL (also when one is of another space), SPT_ENOMEM */
 SPT_API int32_t spt_sampler_new_given(spt_ctx *ctx, const spt_space *space,
                                       const spt_config *const *configs, int64_t n,
                                       spt_sampler **out);
 
-/** The trials that a host's sampler may look at, valid during its call. @since 0.1 */
+/** The trials that a host's sampler may look at, valid during its call. */
 typedef struct spt_trials spt_trials;
 
 /** How many there are, finished ones first, then those that run, each in order of sequence numbers.
- * @since 0.1 */
+ */
 SPT_API int64_t spt_trials_count(const spt_trials *trials);
 /** Trial `index`: state (spt_trial_state), loss (infinite unless complete or pruned) and sequence
- * number; each may be NULL. @return SPT_OK, SPT_EINVAL @since 0.1 */
-SPT_API int32_t spt_trials_get(const spt_trials *trials, int64_t index, int32_t *state,
-                               double *loss, int64_t *sequence);
-/** Its configuration, to be freed by the caller. @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1
+ * number; each may be NULL. @return SPT_OK, SPT_EINVAL */
+SPT_API int32_t spt_trials_trial(const spt_trials *trials, int64_t index, int32_t *state,
+                                 double *loss, int64_t *sequence);
+/** Its configuration, to be freed by the caller. @return SPT_OK, SPT_EINVAL, SPT_ENOMEM
  */
 SPT_API int32_t spt_trials_config(const spt_trials *trials, int64_t index, spt_config **out);
 
@@ -84,14 +84,14 @@ SPT_API int32_t spt_trials_config(const spt_trials *trials, int64_t index, spt_c
  * @param seed      knob of the options
  * @param config    the defaults of the space, to be changed with spt_config_set_...()
  * @return SPT_OK; SPT_STOP_EXHAUSTED when nothing is left to propose; a negative status of its own
- * ends the ask and comes back unchanged; anything else is SPT_ECALLBACK @since 0.1 */
+ * ends the ask and comes back unchanged; anything else is SPT_ECALLBACK */
 typedef int32_t (*spt_sampler_fn)(const spt_trials *trials, int64_t sequence, int32_t attempt,
                                   uint64_t seed, spt_config *config, void *user);
 
 /** A sampler that calls the host. Proposals that are forbidden are asked for anew.
  * @param options  NULL, or for `seed`
  * @param destroy  see spt_destroy_fn
- * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM */
 SPT_API int32_t spt_sampler_new_host(spt_ctx *ctx, const spt_space *space,
                                      const spt_options *options, spt_sampler_fn fn, void *user,
                                      spt_destroy_fn destroy, spt_sampler **out);
@@ -107,29 +107,25 @@ SPT_API void spt_sampler_free(spt_sampler *sampler);
  *                  finite makes a complete trial a failed one
  * @param steps     of a pruned trial, how many steps it ran; else ignored
  * @return SPT_OK, SPT_EINVAL, SPT_EMISMATCH (configuration of another space, or not the one that
- * runs), SPT_EBUSY (ended already; or within a callback), SPT_ENOMEM @since 0.1 */
+ * runs), SPT_EBUSY (ended already; or within a callback), SPT_ENOMEM */
 SPT_API int32_t spt_sampler_tell(spt_sampler *sampler, int64_t sequence, const spt_config *config,
                                  int32_t state, double loss, int64_t steps);
 
 /** Propose a configuration for trial `sequence`. The trial is not told; a host with several in
  * flight tells each as running before it asks for the next.
  * @return SPT_OK, SPT_STOP_EXHAUSTED (1,000 proposals in a row were forbidden, or none is left),
- * SPT_EBUSY, SPT_ENOMEM @since 0.1 */
+ * SPT_EBUSY, SPT_ENOMEM */
 SPT_API int32_t spt_sampler_propose(spt_sampler *sampler, int64_t sequence, spt_config **out);
 
 /** The natural logarithms of TPE's two densities at a configuration, as the trials told so far let
  * them be estimated: that of good and that of bad trials, in the measure of the scales on which
- * parameters are searched (mass for everything discrete).
+ * parameters are searched (mass for everything discrete). TPE ranks candidates by their difference,
+ * of which the expected improvement is an increasing function (Bergstra et al. 2011).
  * @param log_good, log_bad  may be NULL
- * @return SPT_OK, SPT_EMISMATCH (another space), SPT_EUNSUPPORTED (not TPE), SPT_ENOMEM @since 0.1
+ * @return SPT_OK, SPT_EMISMATCH (another space), SPT_EUNSUPPORTED (not TPE), SPT_ENOMEM
  */
 SPT_API int32_t spt_sampler_densities(spt_sampler *sampler, const spt_config *config,
                                       double *log_good, double *log_bad);
-
-/** What TPE ranks candidates by: log_good - log_bad. The expected improvement is an increasing
- * function of it (Bergstra et al. 2011). Returns as spt_sampler_densities(). @since 0.1 */
-SPT_API int32_t spt_sampler_improvement(spt_sampler *sampler, const spt_config *config,
-                                        double *improvement);
 
 #ifdef __cplusplus
 }

@@ -70,9 +70,11 @@ SPT_API int32_t spt_space_add_categorical(spt_space *space, const char *name,
 /** One of n texts in order. @param value index of the default */
 SPT_API int32_t spt_space_add_ordinal(spt_space *space, const char *name,
                                       const char *const *choices, int32_t n, int32_t value);
+/** True or false. @param value the default, 0 or 1 */
 SPT_API int32_t spt_space_add_bool(spt_space *space, const char *name, int32_t value);
 
-/** Put a parameter into a group ("training", "input", "conv", "fc", ...), shown with importance. */
+/** Put a parameter into a group ("training", "input", "conv", "fc", ...), shown with importance;
+ * NULL or "": none. */
 SPT_API int32_t spt_space_set_group(spt_space *space, const char *name, const char *group);
 
 /** `child` exists only if `parent` exists and compares so with the values; several calls for one
@@ -91,12 +93,13 @@ SPT_API int32_t spt_space_forbid_term(spt_space *space, const char *parameter, i
 
 /** Read a space from an XML file. The schema is doc/schemas/space.rng; it is checked.
  * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line named), SPT_EVERSION, SPT_ENOMEM */
-SPT_API int32_t spt_space_read_xml(spt_ctx *ctx, const char *path, spt_space **out);
-SPT_API int32_t spt_space_read_xml_memory(spt_ctx *ctx, const void *data, int64_t size,
-                                          const char *name, spt_space **out);
+SPT_API int32_t spt_space_read(spt_ctx *ctx, const char *path, spt_space **out);
+/** The same from memory. @param name stands for the file in messages; may be NULL */
+SPT_API int32_t spt_space_read_memory(spt_ctx *ctx, const void *data, int64_t size,
+                                      const char *name, spt_space **out);
 /** Write a space; reading it back gives the same space. SPT_EINVAL if it could not be searched: a
  * forbidden combination without terms, or one that forbids the defaults. */
-SPT_API int32_t spt_space_write_xml(spt_ctx *ctx, const spt_space *space, const char *path);
+SPT_API int32_t spt_space_write(spt_ctx *ctx, const spt_space *space, const char *path);
 /** The same as text, query-then-fill. */
 SPT_API int32_t spt_space_xml(const spt_space *space, char *buffer, int64_t capacity,
                               int64_t *needed);
@@ -116,23 +119,30 @@ typedef struct spt_parameter_info {
     int32_t parent; /**< index of the parent in the first condition, -1 if none */
 } spt_parameter_info;
 
+/** Its name; valid while the space is. */
 SPT_API const char *spt_space_name(const spt_space *space);
+/** Number of parameters. */
 SPT_API int32_t spt_space_count(const spt_space *space);
+/** Describe parameter `index` (0 to count - 1). @return SPT_OK, SPT_EINVAL */
 SPT_API int32_t spt_space_describe(const spt_space *space, int32_t index, spt_parameter_info *info);
-/** Index of a parameter, or -1. */
+/** Index of a parameter, SPT_ENOTFOUND if there is none of that name. */
 SPT_API int32_t spt_space_find(const spt_space *space, const char *name);
 /** Text of a choice; NULL if there is none. Valid while the space is. */
 SPT_API const char *spt_space_choice(const spt_space *space, int32_t index, int32_t choice);
-/** The condition of a parameter as text ("conv_blocks >= 2 and conv_2_pool = true"), "" if always.
- */
+/** The condition of a parameter as text ("conv_blocks >= 2 and conv_2_pool = true"), "" if always,
+ * NULL if there is no such parameter. Valid while the space is. */
 SPT_API const char *spt_space_condition(const spt_space *space, int32_t index);
+/** Number of forbidden combinations. */
 SPT_API int32_t spt_space_forbidden_count(const spt_space *space);
+/** A forbidden combination as text ("optimizer = sgd and momentum > 0.9"), NULL behind the last.
+ * Valid while the space is. */
 SPT_API const char *spt_space_forbidden(const spt_space *space, int32_t index);
 
 /* ---- configurations -------------------------------------------------------------------------- */
 
 /** A configuration with all defaults. Freezes the space. */
 SPT_API int32_t spt_config_new(spt_ctx *ctx, const spt_space *space, spt_config **out);
+/** A copy, to be freed by the caller. */
 SPT_API int32_t spt_config_copy(spt_ctx *ctx, const spt_config *config, spt_config **out);
 SPT_API void spt_config_free(spt_config *config);
 /** The space it belongs to; valid while the configuration is. */
@@ -159,18 +169,22 @@ SPT_API const char *spt_config_choice(const spt_config *config, const char *name
 
 /** SPT_OK if no forbidden combination holds, else SPT_EINVAL and the text names it. */
 SPT_API int32_t spt_config_check(const spt_config *config);
-/** 1 if both have the same space and values, else 0. */
+/** 1 if both have the same space and values, else 0; SPT_EINVAL if either is NULL. */
 SPT_API int32_t spt_config_equal(const spt_config *a, const spt_config *b);
 
 /** Read a configuration of `space` from XML (doc/schemas/config.rng); parameters not named take
  * their defaults. An unknown parameter is an error. */
-SPT_API int32_t spt_config_read_xml(spt_ctx *ctx, const spt_space *space, const char *path,
-                                    spt_config **out);
+SPT_API int32_t spt_config_read(spt_ctx *ctx, const spt_space *space, const char *path,
+                                spt_config **out);
+/** The same from memory: what spt_config_xml() gave. @param name stands for the file in messages;
+ * may be NULL */
+SPT_API int32_t spt_config_read_memory(spt_ctx *ctx, const spt_space *space, const void *data,
+                                       int64_t size, const char *name, spt_config **out);
 /** As XML text, query-then-fill. */
 SPT_API int32_t spt_config_xml(const spt_config *config, char *buffer, int64_t capacity,
                                int64_t *needed);
 /** Write it as an XML file. */
-SPT_API int32_t spt_config_write_xml(spt_ctx *ctx, const spt_config *config, const char *path);
+SPT_API int32_t spt_config_write(spt_ctx *ctx, const spt_config *config, const char *path);
 
 #ifdef __cplusplus
 }

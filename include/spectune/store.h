@@ -35,6 +35,7 @@ typedef enum {
  *         kind of url), SPT_ESTORE, SPT_EINVAL, SPT_ENOMEM
  */
 SPT_API int32_t spt_store_open(spt_ctx *ctx, const char *url, int32_t mode, spt_store **out);
+/** Release it; studies that work in it keep it open. */
 SPT_API void spt_store_free(spt_store *store);
 
 /** Name of study `index` in order of creation, NULL behind the last; valid until the next call. */
@@ -63,6 +64,7 @@ typedef struct spt_history spt_history;
 SPT_API int32_t spt_history_read(spt_store *store, const char *study, spt_history **out);
 SPT_API void spt_history_free(spt_history *history);
 
+/** Name of the study. Valid while the history is. */
 SPT_API const char *spt_history_name(const spt_history *history);
 /** The space of the study, as its trials saw it. Valid while the history is. */
 SPT_API const spt_space *spt_history_space(const spt_history *history);
@@ -84,13 +86,17 @@ typedef struct spt_trial_info {
 
 /** Trials of all states, in order of their numbers. */
 SPT_API int64_t spt_history_count(const spt_history *history);
+/** Describe trial `index` (0 to count - 1). @return SPT_OK, SPT_EINVAL */
 SPT_API int32_t spt_history_trial(const spt_history *history, int64_t index, spt_trial_info *info);
 /** Configuration of trial `index`; valid while the history is. NULL for an index out of range, or
  * for a trial whose parameters are incomplete. */
 SPT_API const spt_config *spt_history_config(const spt_history *history, int64_t index);
-/** Intermediate values. @param steps, values  capacity info.n_steps each; may be NULL */
+/** Intermediate values.
+ * @param steps, values  either may be NULL
+ * @param capacity       of each of them, spt_trial_info.n_steps or more
+ * @return SPT_OK, SPT_EINVAL (no such trial), SPT_ECAPACITY */
 SPT_API int32_t spt_history_steps(const spt_history *history, int64_t index, int64_t *steps,
-                                  double *values);
+                                  double *values, int64_t capacity);
 /** Text of an attribute of a trial ("rmse", "reason", "epochs", ... numbers as text), NULL if it
  * has none. Valid while the history is. */
 SPT_API const char *spt_history_attribute(const spt_history *history, int64_t index,
@@ -101,22 +107,22 @@ SPT_API const char *spt_history_attribute_key(const spt_history *history, int64_
  * stopped or whose program died (failed, with the attribute "reason" being "stopped" or
  * "abandoned"), which say nothing about their configuration. */
 SPT_API int64_t spt_history_finished(const spt_history *history);
-/** Index of the complete trial with the lowest value (the first of equals), -1 if none. In a study
- * of another program that maximises, the highest. */
+/** Index of the complete trial with the lowest value (the first of equals), SPT_ENOTFOUND if none.
+ * In a study of another program that maximises, the highest. */
 SPT_API int64_t spt_history_best(const spt_history *history);
 
 /** How many repetitions of trials have been asked for (spt_study_confirm()), done or still to be
- * done; not those that turned out to be impossible. @since 0.1 */
+ * done; not those that turned out to be impossible. */
 SPT_API int64_t spt_history_repeated(const spt_history *history);
 /** What the repetitions of trial `index` gave.
  * @param count     complete repetitions, the trial itself is not among them
  * @param mean, sd  of their values; NaN with none, or one; may be NULL
- * @return SPT_OK, SPT_EINVAL @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL */
 SPT_API int32_t spt_history_repeats(const spt_history *history, int64_t index, int64_t *count,
                                     double *mean, double *sd);
 /** The trial to go on with: of those that were tried again (as often as the most tried one) the
  * one whose repetitions have the lowest mean, whatever the trial's own value, as that is why it was
- * chosen. Without repetitions spt_history_best(). Index, -1 if none. @since 0.1 */
+ * chosen. Without repetitions spt_history_best(). Index, SPT_ENOTFOUND if none. */
 SPT_API int64_t spt_history_confirmed(const spt_history *history);
 
 /** Read a block of bytes kept with a study (trial -1) or a trial: "rows", "folds", "predictions"
@@ -150,10 +156,10 @@ typedef int32_t (*spt_text_fn)(const char *text, int64_t size, void *user);
  * @param format  spt_export_format
  * @param path    replaced if it is there
  * @return SPT_OK, SPT_ENOTFOUND (nearest name offered), SPT_EIO, SPT_EFORMAT, SPT_ESTORE,
- *         SPT_EINVAL, SPT_ENOMEM @threads ctx @since 0.1 */
+ *         SPT_EINVAL, SPT_ENOMEM @threads ctx */
 SPT_API int32_t spt_store_export(spt_store *store, const char *study, int32_t format,
                                  const char *path);
-/** The same, handed to `fn`. The store is not locked meanwhile. @since 0.1 */
+/** The same, handed to `fn`. The store is not locked meanwhile. */
 SPT_API int32_t spt_store_export_text(spt_store *store, const char *study, int32_t format,
                                       spt_text_fn fn, void *user);
 
@@ -165,7 +171,7 @@ SPT_API int32_t spt_store_export_text(spt_store *store, const char *study, int32
  * @param study  name that it gets; NULL: the one in the file
  * @return SPT_OK, SPT_EIO, SPT_EFORMAT (line and column are told), SPT_EVERSION (of a newer
  *         library), SPT_EBUSY (the store has a study of that name), SPT_ESTORE, SPT_ENOMEM
- * @threads ctx @since 0.1 */
+ * @threads ctx */
 SPT_API int32_t spt_store_import_json(spt_store *store, const char *path, const char *study);
 /** Make a study of a table, one row per trial: columns as in spt_store_export(), all optional but
  * those of parameters that always exist. Where there is no state, a trial with a value is complete
@@ -177,7 +183,7 @@ SPT_API int32_t spt_store_import_json(spt_store *store, const char *path, const 
  *               running and failed ones may lack parameters)
  * @param study  name that it gets; NULL: "spectune", as the tool calls studies
  * @return as spt_store_import_json(); SPT_EFORMAT names line and column and says what is wanted
- * @threads ctx @since 0.1 */
+ * @threads ctx */
 SPT_API int32_t spt_store_import_csv(spt_store *store, const char *path, const spt_space *space,
                                      const char *study);
 /** Copy a study into another store, also one that Optuna made: everything verbatim, distributions,
@@ -190,7 +196,7 @@ SPT_API int32_t spt_store_import_csv(spt_store *store, const char *path, const s
  * @param to     gets everything or, after any error, nothing
  * @param name   of the copy; NULL: the same
  * @return SPT_OK, SPT_ENOTFOUND, SPT_EBUSY (`to` has a study of that name), SPT_ESTORE, SPT_ENOMEM
- * @threads ctx: both stores, if they have two, belong to the calling thread @since 0.1 */
+ * @threads ctx: both stores, if they have two, belong to the calling thread */
 SPT_API int32_t spt_store_copy(spt_store *from, const char *study, spt_store *to, const char *name);
 
 /** Say for which Optuna a store is. A store is made for any: the first Optuna that opens it stamps
@@ -200,7 +206,7 @@ SPT_API int32_t spt_store_copy(spt_store *from, const char *study, spt_store *to
  * @param optuna  a version, "3.0" to "5.x": 3.0 and 3.1 want one revision, 3.2 and later another;
  *                "any": no revision, as made
  * @return SPT_OK, SPT_EINVAL (a version that is not known), SPT_ESTORE, SPT_ENOMEM
- * @threads ctx @since 0.1 */
+ * @threads ctx */
 SPT_API int32_t spt_store_stamp(spt_store *store, const char *optuna);
 
 #ifdef __cplusplus

@@ -27,20 +27,20 @@ typedef struct spt_trial spt_trial;
 
 /** Open a study, or make it if the store has none of that name.
  *
- * @param store    kept alive by the study
- * @param name     NULL: "spectune"
  * A study that Optuna made can be gone on with, too. Without a space on record the one given goes
  * on record, if what the trials hold has a place in it; or (space NULL) all that its trials have
  * had is proposed, with the widest ranges, as parameters that always exist. It may look for the
  * highest value: then values are told, and listed, as they are, and the highest is the best.
  *
+ * @param store    kept alive by the study
+ * @param name     NULL: "spectune"
  * @param space    must equal the space on record if the study exists (SPT_EMISMATCH names the first
  *                 difference); NULL: the space on record
- * @param sampler  of spt_sampler_options_new(), or NULL
+ * @param sampler_options  of spt_sampler_options_new(), or NULL
  * @return SPT_OK, SPT_EMISMATCH, SPT_ENOTFOUND (no such study and no space given), SPT_ESTORE, ...
  */
 SPT_API int32_t spt_study_open(spt_store *store, const char *name, const spt_space *space,
-                               const spt_options *sampler, spt_study **out);
+                               const spt_options *sampler_options, spt_study **out);
 SPT_API void spt_study_free(spt_study *study);
 
 /** Knobs of how a study works:
@@ -90,12 +90,12 @@ SPT_API void spt_study_free(spt_study *study);
  * enqueued again, up to so many times. When the last trials wanted are being run by others,
  * spt_study_run() waits for them to end or to be taken over; with `linger` no it returns at once.
  *
- * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL, SPT_ENOMEM */
 SPT_API int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out);
 /** Have the study work so from now on. Nothing of it is on record: another value next time goes on
  * with the same study.
  * @param options  of spt_study_options_new(), copied; NULL: the defaults
- * @return SPT_OK, SPT_EINVAL (options of another kind), SPT_EBUSY (running) @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL (options of another kind), SPT_EBUSY (running) */
 SPT_API int32_t spt_study_set_options(spt_study *study, const spt_options *options);
 
 /** Take proposals from this sampler from now on, in place of the one that spt_study_open() made: a
@@ -104,7 +104,7 @@ SPT_API int32_t spt_study_set_options(spt_study *study, const spt_options *optio
  * sets it again when the study goes on.
  * @param sampler  of the same context and an equal space; kept alive by the study
  * @return SPT_OK, SPT_EMISMATCH (the text names the difference), SPT_EINVAL (another context),
- * SPT_EBUSY (running), SPT_ENOMEM @since 0.1 */
+ * SPT_EBUSY (running), SPT_ENOMEM */
 SPT_API int32_t spt_study_set_sampler(spt_study *study, spt_sampler *sampler);
 
 /** Put a text on record that says what the losses mean ("target", "folds", ...). The first call
@@ -130,14 +130,14 @@ SPT_API int32_t spt_study_history(spt_study *study, spt_history **out);
 SPT_API int32_t spt_study_ask(spt_study *study, spt_trial **out);
 /** n trials at once, each of which sees those before it as running.
  * @param out  room for n; *got of them are set, also when the call fails
- * @return SPT_OK, or what spt_study_ask() returned for the first that could not be had @since 0.1
+ * @return SPT_OK, or what spt_study_ask() returned for the first that could not be had
  */
 SPT_API int32_t spt_study_ask_many(spt_study *study, int64_t n, spt_trial **out, int64_t *got);
 /** The proposal of a trial made anew from what it saw, to compare with spt_history_config(). Takes
  * the sampler and the check of this study, which must be those of the trial.
  * @param number  of the trial, of any state
  * @param out     yours to free
- * @return SPT_OK, SPT_ENOTFOUND (no such trial; its configuration was given), ... @since 0.1 */
+ * @return SPT_OK, SPT_ENOTFOUND (no such trial; its configuration was given), ... */
 SPT_API int32_t spt_study_replay(spt_study *study, int64_t number, spt_config **out);
 /** A trial with a given configuration. */
 SPT_API int32_t spt_study_ask_given(spt_study *study, const spt_config *config, spt_trial **out);
@@ -154,15 +154,15 @@ SPT_API int32_t spt_study_ask_given(spt_study *study, const spt_config *config, 
  * @param number  the trial's; may be NULL. One that is enqueued already, or was, is not enqueued
  *                again: then that one's number
  * @return SPT_OK, SPT_EINVAL (no value, forbidden), SPT_ENOTFOUND (name; nearest offered),
- *         SPT_EMISMATCH (another space), SPT_EBUSY (from a callback), SPT_ESTORE, ... @since 0.1 */
+ *         SPT_EMISMATCH (another space), SPT_EBUSY (from a callback), SPT_ESTORE, ... */
 SPT_API int32_t spt_study_enqueue(spt_study *study, const spt_config *config,
-                                  const char *const *names, int32_t n, int64_t *number);
+                                  const char *const *names, int64_t n, int64_t *number);
 /** Enqueue the k best trials of another study, whose space may be another: parameters of the same
  * name keep their values, others take their defaults. A trial that does not fit is left out, and
  * the log (SPT_LOG_WARNING) says why. The losses there count for nothing here. Goes on record
  * ("warm_start"); called again, also when the study goes on later, it does nothing.
  * @param enqueued  how many; may be NULL
- * @return SPT_OK, SPT_EMISMATCH (the study was started from another one), SPT_EBUSY, ... @since 0.1
+ * @return SPT_OK, SPT_EMISMATCH (the study was started from another one), SPT_EBUSY, ...
  */
 SPT_API int32_t spt_study_warm_start(spt_study *study, const spt_history *from, int64_t k,
                                      int64_t *enqueued);
@@ -177,19 +177,21 @@ SPT_API int32_t spt_study_warm_start(spt_study *study, const spt_history *from, 
  * @param k         trials, different configurations
  * @param repeats   of each
  * @param enqueued  how many were added; may be NULL
- * @return SPT_OK, SPT_EINVAL, SPT_EBUSY (from a callback), SPT_ESTORE, SPT_ENOMEM @since 0.1 */
+ * @return SPT_OK, SPT_EINVAL, SPT_EBUSY (from a callback), SPT_ESTORE, SPT_ENOMEM */
 SPT_API int32_t spt_study_confirm(spt_study *study, int64_t k, int64_t repeats, int64_t *enqueued);
 
 /** End a trial; it is on disk when the call returns. The handle stays readable until freed.
  * @param state  SPT_TRIAL_COMPLETE (a value that is not finite is stored as failed, with the
  * reason), SPT_TRIAL_PRUNED or SPT_TRIAL_FAILED
- * @return SPT_OK, SPT_EBUSY (ended before), SPT_EINVAL, SPT_ESTORE */
-SPT_API int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double value);
+ * @return SPT_OK, SPT_EBUSY (ended before), SPT_EINVAL (another state), SPT_ESTORE */
+SPT_API int32_t spt_trial_tell(spt_trial *trial, int32_t state, double value);
 
 /** Forget the handle. A trial that was not told is recorded as failed, reason "abandoned". */
 SPT_API void spt_trial_free(spt_trial *trial);
 
+/** Its number in the study, from 0. */
 SPT_API int64_t spt_trial_number(const spt_trial *trial);
+/** Its configuration, borrowed: valid while the trial's handle is. */
 SPT_API const spt_config *spt_trial_config(const spt_trial *trial);
 /** Report the loss of a step (a fold, from 0); stored at once. A step is told once.
  * @return SPT_OK; SPT_STOP_TIME: stored, but the trial has taken longer than the study's
@@ -201,13 +203,13 @@ SPT_API int32_t spt_trial_report(spt_trial *trial, int64_t step, double value);
  * machine takes this one for dead and ends the trial. (On the same machine it is asked whether the
  * process lives.) spt_cv does so by itself.
  * @return SPT_OK; SPT_STOP_TIME (see spt_trial_report()); SPT_EBUSY: it was ended, by this worker
- * or another, and what it finds cannot be told any more; SPT_ESTORE @since 0.1 */
+ * or another, and what it finds cannot be told any more; SPT_ESTORE */
 SPT_API int32_t spt_trial_heartbeat(spt_trial *trial);
 /** Should the trial be given up, by the study's `prune` rule? Ask after spt_trial_report(); end the
  * trial with SPT_TRIAL_PRUNED (in an objective: return SPT_PRUNED) if so. It is held against the
  * trials that its proposal saw, so the answer does not depend on what has ended since. The words of
  * the rule become the "reason" of a trial that is pruned and has none.
- * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL @since 0.1 */
+ * @return SPT_PRUNED, SPT_OK (go on; also without a rule), SPT_EINVAL */
 SPT_API int32_t spt_trial_should_prune(spt_trial *trial);
 /** Attach a number or a text; stored when the trial is told. A text under "reason" says why a trial
  * failed or was pruned; "sequence", "saw", "pending", "given", "queue", "fixed", "refused",
@@ -218,20 +220,24 @@ SPT_API int32_t spt_trial_set_text(spt_trial *trial, const char *key, const char
 SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const void *data,
                                     int64_t size);
 
-/** Score a trial. @param loss to be set; lower is better
+/** Score a trial, which is the run's: spt_trial_free() does nothing to it, and it is not to be used
+ * after the call. @param loss to be set; lower is better
  * @return SPT_OK (a loss that is not finite fails the trial), SPT_PRUNED (loss = last value),
  * SPT_STOP_TIME (the trial failed, reason "timeout"), SPT_STOP_HOST (the trial is recorded as
- * failed and the run stops); anything else fails the trial. Its reason is the text attached to it
- * as "reason" (spt_trial_set_text()), or the context's error text, or what the status means. */
+ * failed and the run stops); SPT_ESTORE, SPT_ENOMEM and SPT_EINTERNAL end the run, too, which
+ * returns them, and the trial comes again; anything else fails the trial. Its reason is the text
+ * attached to it as "reason" (spt_trial_set_text()), or the context's error text, or what the
+ * status means. */
 typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
-/** Is this configuration possible at all? SPT_OK or a negative status. */
+/** Is this configuration possible at all? SPT_OK, or a negative status that refuses it;
+ * SPT_ECALLBACK, SPT_ENOMEM and SPT_EINTERNAL end the call that asked. */
 typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);
 
-/** Set the objective of spt_study_run(). @param destroy see spt_destroy_fn
+/** Set the objective of spt_study_run(). @param fn NULL: none @param destroy see spt_destroy_fn
  * @return SPT_OK, SPT_EBUSY (running) */
 SPT_API int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *user,
                                         spt_destroy_fn destroy);
-/** Set a check that proposals must pass. */
+/** Set a check that proposals must pass; NULL: none. */
 SPT_API int32_t spt_study_set_check(spt_study *study, spt_check_fn fn, void *user,
                                     spt_destroy_fn destroy);
 
@@ -243,31 +249,33 @@ typedef enum {
     SPT_EVENT_MAX_ENUM_ = 0x7fffffff
 } spt_event_kind;
 
-/** What happens in a run. Fields that an event has not are 0 or NaN. */
+/** What happens in a run. Fields that an event has not are 0, `fold` and `place` -1, or NaN. */
 typedef struct spt_event {
     uint32_t struct_size;
     int32_t kind;  /**< spt_event_kind */
     int64_t trial; /**< number */
-    int32_t fold;  /**< from 0; EPOCH and FOLD_END */
+    int32_t fold;  /**< from 0; EPOCH and FOLD_END, else -1 */
     int32_t folds;
     int64_t epoch;  /**< from 1; EPOCH; at FOLD_END the epochs run */
     int64_t epochs; /**< at most */
     double loss;    /**< EPOCH: training loss; FOLD_END: RMSE of the fold; TRIAL_END: value */
     double watched; /**< EPOCH: loss on the watched rows */
     int32_t state;  /**< TRIAL_END: spt_trial_state */
-    int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told */
+    int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told;
+                       else  -1 */
     const spt_config *config; /**< of the trial; valid during the call */
     const char *reason;       /**< TRIAL_END of a failed or pruned trial, else NULL */
     double best;              /**< lowest value of the study so far, NaN if none */
     int64_t best_trial;       /**< its number, -1 if none */
 } spt_event;
 
-/** @return SPT_OK; SPT_STOP_HOST stops the run; SPT_PRUNED (epoch, fold end) gives the trial up */
+/** @return SPT_OK; SPT_STOP_HOST stops the run; SPT_PRUNED (epoch, fold end) gives the trial up;
+ * anything else fails the trial, at its end the run (SPT_ECALLBACK) */
 typedef int32_t (*spt_event_fn)(const spt_event *event, void *user);
 
 /** Be told of events of spt_study_run(), on the thread that called it, in a fixed order: those of a
  * fold come after those of the folds before it (in the order on record as "fold_order"), whatever
- * thread was faster. */
+ * thread was faster. @param fn NULL: none */
 SPT_API int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user,
                                      spt_destroy_fn destroy);
 
@@ -294,7 +302,7 @@ typedef struct spt_cv spt_cv;
  * `watch` inner|scored (inner: early stopping watches a share of the training rows; scored: the
  * fold that scores, which flatters the error), `watch_share` (0.1), and those of training
  * (spt_training_options_new()). */
-SPT_API int32_t spt_objective_options_new(spt_ctx *ctx, spt_options **out);
+SPT_API int32_t spt_cv_options_new(spt_ctx *ctx, spt_options **out);
 
 /** Prepare a cross-validation: apply the recipe, leave out test rows and rows without target, make
  * folds, compute the channels.

@@ -73,6 +73,12 @@ void spt__free_aligned(spt_ctx *ctx, void *block);
 int32_t spt__check_memory(const spt_ctx *ctx, int64_t bytes, const char *what, const char *help,
                           spt__err *e);
 
+/* An array of the host's that is to take `needed` values: "`what` are 40 values, the buffer holds
+ * 3" and SPT_ECAPACITY if it is too short. */
+int32_t spt__check_capacity(int64_t capacity, int64_t needed, const char *what, spt__err *e);
+/* A parameter that is 0 or 1; anything else may get a meaning in a later version. */
+int32_t spt__check_switch(int32_t value, const char *name, spt__err *e);
+
 /* Argument checks of public functions: a NULL handle has no context to carry a text. */
 #define SPT__REQUIRE(cond)              \
     do {                                \

@@ -1,4 +1,4 @@
-/* How much memory the host lets one run take. */
+/* Limits that a host sets: memory of one run, room in its arrays, what a 0 or 1 may be. */
 #include "ctx.h"
 #include "text.h"
 
@@ -38,4 +38,17 @@ int32_t spt__check_memory(const spt_ctx *ctx, int64_t bytes, const char *what, c
     say_bytes(ctx->memory_limit, limit, sizeof limit);
     return spt__fail(e, SPT_ELIMIT, "%s %s of memory, the limit is %s; %s", what, needs, limit,
                      help);
+}
+
+int32_t spt__check_capacity(int64_t capacity, int64_t needed, const char *what, spt__err *e)
+{
+    if (capacity >= needed) return SPT_OK;
+    return spt__fail(e, SPT_ECAPACITY, "%s are %lld values, the buffer holds %lld", what,
+                     (long long)needed, (long long)capacity);
+}
+
+int32_t spt__check_switch(int32_t value, const char *name, spt__err *e)
+{
+    if (value == 0 || value == 1) return SPT_OK;
+    return spt__fail(e, SPT_EINVAL, "%s is %d; 0 and 1 are possible", name, (int)value);
 }

@@ -265,20 +265,20 @@ int32_t spt_options_set_text(spt_options *options, const char *name, const char 
     return SPT_OK;
 }
 
-int32_t spt_options_get_number(const spt_options *options, const char *name, double *value)
+int32_t spt_options_number(const spt_options *options, const char *name, double *value)
 {
     SPT__REQUIRE(options && value);
     int64_t i = 0;
     SPT__TRY(look_up(options, name, &i));
     if (!is_number(&options->table[i]))
         return spt__fail(&options->ctx->err, SPT_EINVAL,
-                         "%s option '%s' is a text; spt_options_get_text() reads it", options->kind,
+                         "%s option '%s' is a text; spt_options_text() reads it", options->kind,
                          name);
     *value = options->values[i].number;
     return SPT_OK;
 }
 
-int32_t spt_options_get_text(const spt_options *options, const char *name, const char **value)
+int32_t spt_options_text(const spt_options *options, const char *name, const char **value)
 {
     SPT__REQUIRE(options && value);
     *value = NULL;
@@ -286,8 +286,8 @@ int32_t spt_options_get_text(const spt_options *options, const char *name, const
     SPT__TRY(look_up(options, name, &i));
     if (is_number(&options->table[i]))
         return spt__fail(&options->ctx->err, SPT_EINVAL,
-                         "%s option '%s' is a number; spt_options_get_number() reads it",
-                         options->kind, name);
+                         "%s option '%s' is a number; spt_options_number() reads it", options->kind,
+                         name);
     *value = value_text(options, options->table, i);
     return SPT_OK;
 }

@@ -45,18 +45,6 @@ int32_t spt_axis_unit_from_name(const char *name)
     return find_name(axis_names, N_AXES, name);
 }
 
-void spt_matrix_init(spt_matrix *m, int32_t dtype, const void *data, int64_t rows, int64_t cols)
-{
-    if (m == NULL) return;
-    spt_record_init(m, sizeof *m);
-    m->dtype = dtype;
-    m->data = data;
-    m->rows = rows;
-    m->cols = cols;
-    m->row_stride = cols;
-    m->col_stride = 1;
-}
-
 /* ---- building blocks ------------------------------------------------------------------------- */
 
 spt_dataset *spt__dataset_alloc(spt_ctx *ctx, spt__spectra *spectra, int64_t n, int64_t p)
@@ -235,7 +223,8 @@ int32_t spt__axis_check(const double *axis, int64_t p, spt__err *e)
     return SPT_OK;
 }
 
-static int32_t matrix_check(const spt_matrix *m, spt__err *e)
+/* Is it one? Strides that are left out are filled in. */
+static int32_t matrix_check(spt_matrix *m, spt__err *e)
 {
     if (m->dtype != SPT_FLOAT32 && m->dtype != SPT_FLOAT64)
         return spt__fail(e, SPT_EINVAL, "spectra: dtype is %d; float32 (1) and float64 (2) exist",
@@ -245,6 +234,15 @@ static int32_t matrix_check(const spt_matrix *m, spt__err *e)
         return spt__fail(e, SPT_EINVAL,
                          "spectra are %lld x %lld; at least 1 row and 2 bands are needed",
                          (long long)m->rows, (long long)m->cols);
+    if ((m->row_stride == 0) != (m->col_stride == 0))
+        return spt__fail(e, SPT_EINVAL,
+                         "spectra: row_stride is %lld and col_stride is %lld; both 0 (contiguous) "
+                         "or neither are possible",
+                         (long long)m->row_stride, (long long)m->col_stride);
+    if (m->row_stride == 0) {
+        m->row_stride = m->cols;
+        m->col_stride = 1;
+    }
     return SPT_OK;
 }
 
@@ -323,8 +321,10 @@ static int32_t new_dataset(spt_ctx *ctx, const spt_matrix *spectra, const double
     spt__err *e = &ctx->err;
     spt_matrix m;
     if (spectra == NULL || spt__record_in(&m, sizeof m, spectra) < 0)
-        return spt__fail(e, SPT_EINVAL, "spectra: not a matrix made by spt_matrix_init()");
+        return spt__fail(e, SPT_EINVAL,
+                         "spectra: struct_size is not set; call spt_record_init() first");
     SPT__TRY(matrix_check(&m, e));
+    SPT__TRY(spt__check_switch(borrow, "borrow", e));
     if (axis == NULL)
         return spt__fail(e, SPT_EINVAL, "axis is NULL; %lld positions are needed",
                          (long long)m.cols);
@@ -392,6 +392,18 @@ static int32_t check_name(const char *name, spt__err *e)
     return SPT_OK;
 }
 
+static int32_t check_new(const spt_dataset *ds, const char *name, const void *values, int64_t n,
+                         spt__err *e)
+{
+    SPT__TRY(check_name(name, e));
+    if (values == NULL) return spt__fail(e, SPT_EINVAL, "column '%s': the values are NULL", name);
+    if (n != ds->n)
+        return spt__fail(e, SPT_EINVAL,
+                         "column '%s': %lld values; one for each of %lld rows is needed", name,
+                         (long long)n, (long long)ds->n);
+    return SPT_OK;
+}
+
 static int32_t with_column(spt_ctx *ctx, const spt_dataset *from, spt__column *column, bool ids,
                            spt_dataset **out)
 {
@@ -414,13 +426,11 @@ static int32_t with_column(spt_ctx *ctx, const spt_dataset *from, spt__column *c
 }
 
 int32_t spt_dataset_with_numbers(spt_ctx *ctx, const spt_dataset *dataset, const char *name,
-                                 const double *values, spt_dataset **out)
+                                 const double *values, int64_t n, spt_dataset **out)
 {
     if (out != NULL) *out = NULL;
     SPT__REQUIRE(ctx != NULL && dataset != NULL && out != NULL);
-    SPT__TRY(check_name(name, &ctx->err));
-    if (values == NULL)
-        return spt__fail(&ctx->err, SPT_EINVAL, "column '%s': the values are NULL", name);
+    SPT__TRY(check_new(dataset, name, values, n, &ctx->err));
     for (int64_t i = 0; i < dataset->n; i++)
         if (isinf(values[i]))
             return spt__fail(&ctx->err, SPT_EDATA,
@@ -432,13 +442,11 @@ int32_t spt_dataset_with_numbers(spt_ctx *ctx, const spt_dataset *dataset, const
 }
 
 int32_t spt_dataset_with_texts(spt_ctx *ctx, const spt_dataset *dataset, const char *name,
-                               const char *const *values, spt_dataset **out)
+                               const char *const *values, int64_t n, spt_dataset **out)
 {
     if (out != NULL) *out = NULL;
     SPT__REQUIRE(ctx != NULL && dataset != NULL && out != NULL);
-    SPT__TRY(check_name(name, &ctx->err));
-    if (values == NULL)
-        return spt__fail(&ctx->err, SPT_EINVAL, "column '%s': the values are NULL", name);
+    SPT__TRY(check_new(dataset, name, values, n, &ctx->err));
     for (int64_t i = 0; i < dataset->n; i++)
         if (values[i] != NULL && !spt__is_utf8(values[i], strlen(values[i])))
             return spt__fail(&ctx->err, SPT_EINVAL, "column '%s', row '%s': the text is not UTF-8",
@@ -482,11 +490,13 @@ int32_t spt__dataset_row(const spt_dataset *ds, int64_t row, double *out, spt__e
     return SPT_OK;
 }
 
-int32_t spt_dataset_spectra(const spt_dataset *dataset, int64_t first, int64_t n_rows, double *out)
+int32_t spt_dataset_spectra(const spt_dataset *dataset, int64_t first, int64_t n_rows, double *out,
+                            int64_t capacity)
 {
     spt__err e;
     SPT__REQUIRE(dataset != NULL && out != NULL && first >= 0 && n_rows >= 0);
     SPT__REQUIRE(n_rows <= dataset->n && first <= dataset->n - n_rows);
+    if (capacity < n_rows * dataset->p) return SPT_ECAPACITY;
     for (int64_t i = 0; i < n_rows; i++)
         SPT__TRY(spt__dataset_row(dataset, first + i, out + i * dataset->p, &e));
     return SPT_OK;
@@ -494,12 +504,12 @@ int32_t spt_dataset_spectra(const spt_dataset *dataset, int64_t first, int64_t n
 
 int64_t spt_dataset_rows(const spt_dataset *dataset)
 {
-    return dataset == NULL ? 0 : dataset->n;
+    return dataset == NULL ? SPT_EINVAL : dataset->n;
 }
 
 int64_t spt_dataset_bands(const spt_dataset *dataset)
 {
-    return dataset == NULL ? 0 : dataset->p;
+    return dataset == NULL ? SPT_EINVAL : dataset->p;
 }
 
 const double *spt_dataset_axis(const spt_dataset *dataset)
@@ -509,17 +519,17 @@ const double *spt_dataset_axis(const spt_dataset *dataset)
 
 int32_t spt_dataset_axis_unit(const spt_dataset *dataset)
 {
-    return dataset == NULL ? SPT_AXIS_UNKNOWN : dataset->axis_unit;
+    return dataset == NULL ? SPT_EINVAL : dataset->axis_unit;
 }
 
 int32_t spt_dataset_unit(const spt_dataset *dataset)
 {
-    return dataset == NULL ? SPT_UNIT_UNKNOWN : dataset->unit;
+    return dataset == NULL ? SPT_EINVAL : dataset->unit;
 }
 
 int32_t spt_dataset_axis_is_even(const spt_dataset *dataset)
 {
-    if (dataset == NULL) return 0;
+    SPT__REQUIRE(dataset != NULL);
     const double *x = dataset->axis;
     double step = (x[dataset->p - 1] - x[0]) / (double)(dataset->p - 1);
     for (int64_t j = 1; j < dataset->p; j++)

@@ -85,6 +85,7 @@ int32_t spt_dataset_select(spt_ctx *ctx, const spt_dataset *dataset, const char 
     if (out != NULL) *out = NULL;
     SPT__REQUIRE(ctx != NULL && dataset != NULL && out != NULL);
     if (value == NULL) return spt__fail(&ctx->err, SPT_EINVAL, "the value to select by is NULL");
+    SPT__TRY(spt__check_switch(keep, "keep", &ctx->err));
     int64_t n = 0;
     int64_t *rows = spt__alloc(ctx, (size_t)dataset->n, sizeof *rows);
     bool *same = spt__alloc(ctx, (size_t)dataset->n, sizeof *same);
@@ -207,6 +208,7 @@ int32_t spt_dataset_decimate(spt_ctx *ctx, const spt_dataset *dataset, int64_t f
 {
     if (out != NULL) *out = NULL;
     SPT__REQUIRE(ctx != NULL && dataset != NULL && out != NULL);
+    SPT__TRY(spt__check_switch(average, "average", &ctx->err));
     int64_t most = average ? dataset->p / 2 : dataset->p - 1; /* two bands must be left */
     if (factor < 1 || (factor > most && factor > 1))
         return spt__fail(

@@ -87,11 +87,12 @@ static int32_t folds_of_groups(spt_ctx *ctx, const spt_dataset *ds, int64_t colu
     return status;
 }
 
-int32_t spt_folds_make(spt_ctx *ctx, const spt_dataset *dataset, const char *group, int32_t k,
-                       uint64_t seed, int32_t *fold)
+int32_t spt_dataset_folds(spt_ctx *ctx, const spt_dataset *dataset, const char *group, int32_t k,
+                          uint64_t seed, int32_t *fold, int64_t capacity)
 {
     SPT__REQUIRE(ctx != NULL && dataset != NULL);
     if (fold == NULL) return spt__fail(&ctx->err, SPT_EINVAL, "the array for the folds is NULL");
+    SPT__TRY(spt__check_capacity(capacity, dataset->n, "the folds of the rows", &ctx->err));
     if (group == NULL) return folds_of_rows(ctx, dataset->n, k, seed, fold);
     int64_t column = 0;
     SPT__TRY(spt__dataset_column_named(dataset, group, &column, &ctx->err));

@@ -10,7 +10,7 @@
 
 int64_t spt_dataset_columns(const spt_dataset *dataset)
 {
-    return dataset == NULL ? 0 : dataset->n_columns;
+    return dataset == NULL ? SPT_EINVAL : dataset->n_columns;
 }
 
 static bool has_column(const spt_dataset *ds, int64_t column)
@@ -48,10 +48,10 @@ int32_t spt_dataset_column(const spt_dataset *dataset, int64_t index, spt_column
 
 int64_t spt_dataset_find_column(const spt_dataset *dataset, const char *name)
 {
-    if (dataset == NULL || name == NULL) return -1;
+    SPT__REQUIRE(dataset != NULL && name != NULL);
     for (int64_t i = 0; i < dataset->n_columns; i++)
         if (strcmp(dataset->columns[i]->name, name) == 0) return i;
-    return -1;
+    return SPT_ENOTFOUND;
 }
 
 int32_t spt__dataset_column_named(const spt_dataset *ds, const char *name, int64_t *index,
@@ -74,10 +74,12 @@ int32_t spt__dataset_column_named(const spt_dataset *ds, const char *name, int64
     return status;
 }
 
-int32_t spt_dataset_numbers(const spt_dataset *dataset, int64_t column, double *out)
+int32_t spt_dataset_numbers(const spt_dataset *dataset, int64_t column, double *out,
+                            int64_t capacity)
 {
     SPT__REQUIRE(has_column(dataset, column) && out != NULL);
     SPT__REQUIRE(dataset->columns[column]->numbers != NULL);
+    if (capacity < dataset->n) return SPT_ECAPACITY;
     memcpy(out, dataset->columns[column]->numbers, (size_t)dataset->n * sizeof *out);
     return SPT_OK;
 }

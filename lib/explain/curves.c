@@ -14,13 +14,13 @@ typedef struct work {
     double *values;
 } work;
 
-static int32_t bad_parameter(spt_ctx *ctx, const spt_fanova *f, int32_t parameter)
+static int32_t bad_parameter(spt_ctx *ctx, const spt_fanova *f, int64_t parameter)
 {
-    return spt__fail(&ctx->err, SPT_EINVAL, "parameter %d; 0 to %d are possible", parameter,
-                     f->problem.n_parameters - 1);
+    return spt__fail(&ctx->err, SPT_EINVAL, "parameter %lld; 0 to %d are possible",
+                     (long long)parameter, f->problem.n_parameters - 1);
 }
 
-static bool is_parameter(const spt_fanova *f, int32_t parameter)
+static bool is_parameter(const spt_fanova *f, int64_t parameter)
 {
     return parameter >= 0 && parameter < f->problem.n_parameters;
 }
@@ -50,17 +50,17 @@ static int32_t curve_of_tree(int64_t number, int32_t worker, void *arg, spt__err
     return status;
 }
 
-int32_t spt_fanova_curve(spt_ctx *ctx, const spt_fanova *f, int32_t parameter, double *x,
+int32_t spt_fanova_curve(spt_ctx *ctx, const spt_fanova *f, int64_t parameter, double *x,
                          double *weight, double *mean, double *sd, int64_t capacity,
                          int64_t *needed)
 {
-    SPT__REQUIRE(ctx != NULL && f != NULL && needed != NULL);
+    SPT__REQUIRE(ctx != NULL && f != NULL);
     if (!is_parameter(f, parameter)) return bad_parameter(ctx, f, parameter);
     const spt__problem *p = &f->problem;
     const spt__axis *axis = &p->lattice.axes[parameter];
     const int64_t trees = f->forest.n;
-    work w = {.f = f, .axes = {parameter}};
-    *needed = axis->bins;
+    work w = {.f = f, .axes = {(int32_t)parameter}};
+    if (needed != NULL) *needed = axis->bins;
     if (capacity < axis->bins)
         return spt__fail(&ctx->err, SPT_ECAPACITY, "room for %lld points; %d are needed",
                          (long long)capacity, axis->bins);
@@ -85,17 +85,17 @@ int32_t spt_fanova_curve(spt_ctx *ctx, const spt_fanova *f, int32_t parameter, d
     return status;
 }
 
-int32_t spt_fanova_points(const spt_fanova *f, int32_t parameter, int64_t *number, double *x,
+int32_t spt_fanova_points(const spt_fanova *f, int64_t parameter, int64_t *number, double *x,
                           double *loss, int64_t capacity, int64_t *needed)
 {
-    SPT__REQUIRE(f != NULL && needed != NULL && is_parameter(f, parameter));
+    SPT__REQUIRE(f != NULL && is_parameter(f, parameter));
     const spt__problem *p = &f->problem;
     const double *value = p->value + parameter * p->table.n;
-    int64_t k = 0;
-    *needed = 0;
+    int64_t k = 0, points = 0;
     for (int64_t i = 0; i < p->table.n; i++)
-        *needed += !isnan(value[i]);
-    if (capacity < *needed) return SPT_ECAPACITY;
+        points += !isnan(value[i]);
+    if (needed != NULL) *needed = points;
+    if (capacity < points) return SPT_ECAPACITY;
     for (int64_t i = 0; i < p->table.n; i++) {
         if (isnan(value[i])) continue;
         if (number != NULL) number[k] = p->number[i];
@@ -142,20 +142,21 @@ static int32_t sum_surfaces(spt_ctx *ctx, const spt_fanova *f, int32_t first, in
     return status;
 }
 
-int32_t spt_fanova_surface(spt_ctx *ctx, const spt_fanova *f, int32_t first, int32_t second,
+int32_t spt_fanova_surface(spt_ctx *ctx, const spt_fanova *f, int64_t first, int64_t second,
                            double *mean, double *sd, int64_t capacity, int64_t *needed)
 {
-    SPT__REQUIRE(ctx != NULL && f != NULL && needed != NULL);
+    SPT__REQUIRE(ctx != NULL && f != NULL);
     if (!is_parameter(f, first)) return bad_parameter(ctx, f, first);
     if (!is_parameter(f, second)) return bad_parameter(ctx, f, second);
     if (first == second)
         return spt__fail(&ctx->err, SPT_EINVAL, "a surface needs two different parameters");
     const spt__lattice *lattice = &f->problem.lattice;
-    *needed = (int64_t)lattice->axes[first].bins * lattice->axes[second].bins;
-    if (capacity < *needed)
+    const int64_t points = (int64_t)lattice->axes[first].bins * lattice->axes[second].bins;
+    if (needed != NULL) *needed = points;
+    if (capacity < points)
         return spt__fail(&ctx->err, SPT_ECAPACITY, "room for %lld points; %lld are needed",
-                         (long long)capacity, (long long)*needed);
-    return sum_surfaces(ctx, f, first, second, *needed, mean, sd);
+                         (long long)capacity, (long long)points);
+    return sum_surfaces(ctx, f, (int32_t)first, (int32_t)second, points, mean, sd);
 }
 
 /* ---- subsets ---- */
@@ -209,27 +210,27 @@ static double exist_together(const spt__lattice *f, const int32_t *axes, int32_t
     return p;
 }
 
-int32_t spt_fanova_subset(spt_ctx *ctx, const spt_fanova *f, const int32_t *parameters, int32_t n,
+int32_t spt_fanova_subset(spt_ctx *ctx, const spt_fanova *f, const int64_t *parameters, int64_t n,
                           spt_interaction *out)
 {
     SPT__REQUIRE(ctx != NULL && f != NULL && parameters != NULL && out != NULL);
     if (n < 1 || n > SPT__SUBSET_MOST)
-        return spt__fail(&ctx->err, SPT_EINVAL, "%d parameters; 1 to %d are possible", n,
-                         SPT__SUBSET_MOST);
-    work w = {.f = f, .n = n};
+        return spt__fail(&ctx->err, SPT_EINVAL, "%lld parameters; 1 to %d are possible",
+                         (long long)n, SPT__SUBSET_MOST);
+    work w = {.f = f, .n = (int32_t)n};
     spt_interaction found;
     spt_record_init(&found, sizeof found);
-    found.n = n;
+    found.n = w.n;
     for (int32_t i = 0; i < SPT__SUBSET_MOST; i++)
         found.parameters[i] = -1;
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < w.n; i++) {
         if (!is_parameter(f, parameters[i])) return bad_parameter(ctx, f, parameters[i]);
         for (int32_t k = 0; k < i; k++)
             if (parameters[k] == parameters[i])
                 return spt__fail(&ctx->err, SPT_EINVAL, "parameter '%s' is named twice",
-                                 spt__fanova_name(f, parameters[i]));
-        w.axes[i] = found.parameters[i] = parameters[i];
-        found.names[i] = spt__fanova_name(f, parameters[i]);
+                                 spt__fanova_name(f, (int32_t)parameters[i]));
+        w.axes[i] = found.parameters[i] = (int32_t)parameters[i];
+        found.names[i] = spt__fanova_name(f, w.axes[i]);
     }
     w.values = spt__alloc(ctx, (size_t)f->forest.n, sizeof *w.values);
     if (w.values == NULL) return spt__nomem(&ctx->err);
@@ -239,7 +240,7 @@ int32_t spt_fanova_subset(spt_ctx *ctx, const spt_fanova *f, const int32_t *para
         found.share = s.mean;
         found.sd = s.sd;
         found.error = s.error;
-        found.p_active = exist_together(&f->problem.lattice, w.axes, n);
+        found.p_active = exist_together(&f->problem.lattice, w.axes, w.n);
         status = isnan(found.p_active) ? spt__nomem(&ctx->err)
                                        : spt__record_out(out, &found, sizeof found);
     }

@@ -29,7 +29,7 @@ const spt__knob spt__forest_knobs[] = {
      "share of the parameters that are tried at a split"},
     {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
 
-int32_t spt_forest_options_new(spt_ctx *ctx, spt_options **out)
+int32_t spt_fanova_options_new(spt_ctx *ctx, spt_options **out)
 {
     SPT__REQUIRE(out != NULL);
     *out = NULL;
@@ -379,7 +379,7 @@ int32_t spt__forest_check(spt_ctx *ctx, const spt_history *history, const spt_op
     if (!spt__options_are(options, spt__forest_knobs))
         return spt__fail(
             &ctx->err, SPT_EINVAL,
-            "these are no options of a forest; make them with spt_forest_options_new()");
+            "these are no options of a forest; make them with spt_fanova_options_new()");
     return SPT_OK;
 }
 
@@ -404,12 +404,12 @@ void spt_fanova_free(spt_fanova *f)
 
 /* ---- what a host reads ---- */
 
-int32_t spt_fanova_count(const spt_fanova *f)
+int64_t spt_fanova_count(const spt_fanova *f)
 {
     return f != NULL ? f->problem.lattice.d : SPT_EINVAL;
 }
 
-int32_t spt_fanova_main(const spt_fanova *f, int32_t rank, spt_importance *out)
+int32_t spt_fanova_main(const spt_fanova *f, int64_t rank, spt_importance *out)
 {
     SPT__REQUIRE(f != NULL && out != NULL && rank >= 0 && rank < f->problem.lattice.d);
     return spt__record_out(out, &f->importance[rank], sizeof *out);
@@ -462,7 +462,7 @@ const char *spt_fanova_prior(const spt_fanova *f)
     return f == NULL ? NULL : f->problem.from_trials ? "trials" : "space";
 }
 
-const char *spt_fanova_warning(const spt_fanova *f, int32_t index)
+const char *spt_fanova_warning(const spt_fanova *f, int64_t index)
 {
     return f != NULL && index >= 0 && index < f->n_warnings ? f->warnings[index] : NULL;
 }

@@ -108,7 +108,8 @@ static int32_t one_tree(int64_t number, int32_t worker, void *arg, spt__err *e)
             spt__edge_measure(f, &p.side[j]);
         }
         for (int32_t j = 0; j < n; j++) {
-            share[j] = code[j] != SPT__NO_BIN ? variance_along(&p, code, j) : NAN;
+            if (share != NULL)
+                share[j] = code[j] != SPT__NO_BIN ? variance_along(&p, code, j) : NAN;
             if (!isnan(share[j])) sum += share[j];
         }
         for (int32_t j = 0; j < n; j++)
@@ -160,15 +161,14 @@ static int32_t check_space(spt_ctx *ctx, const spt_fanova *f, const spt_config *
 }
 
 int32_t spt_fanova_local(spt_ctx *ctx, const spt_fanova *f, const spt_config *config, double *share,
-                         double *sd, int32_t n)
+                         double *sd, int64_t capacity, int64_t *needed)
 {
-    SPT__REQUIRE(ctx != NULL && f != NULL && share != NULL);
+    SPT__REQUIRE(ctx != NULL && f != NULL && needed != NULL);
     const spt__problem *p = &f->problem;
     const int64_t trees = f->forest.n;
     work w = {.f = f};
-    if (n < p->n_parameters)
-        return spt__fail(&ctx->err, SPT_ECAPACITY, "room for %d parameters; %d are needed", n,
-                         p->n_parameters);
+    *needed = p->n_parameters;
+    SPT__TRY(spt__check_capacity(capacity, *needed, "the shares", &ctx->err));
     SPT__TRY(check_space(ctx, f, config));
     uint16_t *code = spt__alloc(ctx, (size_t)p->lattice.d, sizeof *code);
     double *column = spt__alloc(ctx, (size_t)trees, sizeof *column);
@@ -184,7 +184,7 @@ int32_t spt_fanova_local(spt_ctx *ctx, const spt_fanova *f, const spt_config *co
         for (int64_t t = 0; t < trees; t++)
             column[t] = w.values[t * p->n_parameters + j];
         const spt__summary s = spt__summarise(column, trees, 0);
-        share[j] = code[j] != SPT__NO_BIN ? s.mean : NAN;
+        if (share != NULL) share[j] = code[j] != SPT__NO_BIN ? s.mean : NAN;
         if (sd != NULL) sd[j] = code[j] != SPT__NO_BIN ? s.sd : NAN;
     }
     spt__free(ctx, code);

@@ -174,11 +174,11 @@ static int32_t compare(const spt__problem *p, double target, double region, doub
 }
 
 int32_t spt_ped_importance(spt_ctx *ctx, const spt_history *history, const spt_options *options,
-                           double *value, int32_t n)
+                           double *value, int64_t capacity, int64_t *needed)
 {
     const spt__problem_settings settings = {.top_quantile = 1};
     spt__problem p;
-    SPT__REQUIRE(ctx != NULL && value != NULL);
+    SPT__REQUIRE(ctx != NULL && needed != NULL);
     if (history == NULL) return spt__fail(&ctx->err, SPT_EINVAL, "the history is NULL");
     if (!spt__options_are(options, ped_knobs))
         return spt__fail(&ctx->err, SPT_EINVAL,
@@ -186,10 +186,9 @@ int32_t spt_ped_importance(spt_ctx *ctx, const spt_history *history, const spt_o
     const double target = spt__option(options, ped_knobs, "target");
     const double region = spt__option(options, ped_knobs, "region");
     SPT__TRY(spt__problem_new(ctx, history, &settings, &p));
-    int32_t status = SPT_OK;
-    if (n < p.n_parameters)
-        status = spt__fail(&ctx->err, SPT_ECAPACITY, "room for %d parameters; %d are needed", n,
-                           p.n_parameters);
+    *needed = p.n_parameters;
+    int32_t status =
+        spt__check_capacity(value != NULL ? capacity : 0, *needed, "the importances", &ctx->err);
     if (status >= 0) status = compare(&p, target, region, value, &ctx->err);
     spt__problem_free(&p);
     return status;

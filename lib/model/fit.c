@@ -24,10 +24,10 @@ static int32_t copy_knobs(const spt_options *from, spt_options *to)
         spt_record_init(&info, sizeof info);
         SPT__TRY(spt_options_describe(to, i, &info));
         if (info.type == SPT_OPTION_NUMBER || info.type == SPT_OPTION_INTEGER) {
-            SPT__TRY(spt_options_get_number(from, info.name, &number));
+            SPT__TRY(spt_options_number(from, info.name, &number));
             SPT__TRY(spt_options_set_number(to, info.name, number));
         } else {
-            SPT__TRY(spt_options_get_text(from, info.name, &text));
+            SPT__TRY(spt_options_text(from, info.name, &text));
             SPT__TRY(spt_options_set_text(to, info.name, text));
         }
     }
@@ -363,6 +363,7 @@ int32_t spt__fit_run(const spt__fit_job *job, spt__fit_result *result, spt__err 
     spt__fit fit = {.x = w.x,
                     .y = w.y,
                     .weights = w.weights,
+                    .n = w.n_rows,
                     .train = w.train,
                     .watch = w.watch,
                     .n_train = w.n_train,

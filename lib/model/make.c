@@ -120,7 +120,7 @@ static int32_t set_ranges(spt_model *model, const spt__model_parts *parts, spt__
     }
     for (int64_t k = 0; k < model->frame->t; k++) {
         int64_t column = spt_dataset_find_column(applied, model->frame->targets[k]);
-        if (column < 0 || spt_dataset_numbers(applied, column, values) < 0) continue;
+        if (column < 0 || spt_dataset_numbers(applied, column, values, rows) < 0) continue;
         for (int64_t i = 0; i < ranges->samples; i++)
             widen(values[parts->rows ? parts->rows[i] : i], &ranges->target_low[k],
                   &ranges->target_high[k]);

@@ -292,17 +292,17 @@ const char *spt_model_target(const spt_model *model)
 
 int64_t spt_model_targets(const spt_model *model)
 {
-    return model ? model->frame->t : 0;
+    return model ? model->frame->t : SPT_EINVAL;
 }
 
 int64_t spt_model_members(const spt_model *model)
 {
-    return model ? model->n_parts : 0;
+    return model ? model->n_parts : SPT_EINVAL;
 }
 
 int64_t spt_model_bands(const spt_model *model)
 {
-    return model ? model->frame->p : 0;
+    return model ? model->frame->p : SPT_EINVAL;
 }
 
 const double *spt_model_axis(const spt_model *model)
@@ -312,12 +312,12 @@ const double *spt_model_axis(const spt_model *model)
 
 int32_t spt_model_axis_unit(const spt_model *model)
 {
-    return model ? model->frame->axis_unit : SPT_AXIS_UNKNOWN;
+    return model ? model->frame->axis_unit : SPT_EINVAL;
 }
 
 int32_t spt_model_unit(const spt_model *model)
 {
-    return model ? model->frame->unit : SPT_UNIT_UNKNOWN;
+    return model ? model->frame->unit : SPT_EINVAL;
 }
 
 const char *spt_model_note(const spt_model *model, const char *key)

@@ -23,7 +23,14 @@ struct spt_predictor {
     int64_t *waiting; /* rows whose channels stand in x */
     int64_t n_waiting;
     spt__pass **passes; /* one per member */
+    bool busy, doomed;  /* the host is told of a bad row; it has freed the predictor meanwhile */
 };
+
+static int32_t idle(const spt_predictor *p)
+{
+    if (!p->busy) return SPT_OK;
+    return spt__fail(&p->ctx->err, SPT_EBUSY, "the predictor is at work; a callback cannot use it");
+}
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
@@ -111,6 +118,10 @@ void spt_predictor_free(spt_predictor *predictor)
 {
     if (!predictor) return;
     spt_predictor *p = predictor;
+    if (p->busy) {
+        p->doomed = true;
+        return;
+    }
     spt_ctx *ctx = p->ctx;
     for (int64_t i = 0; p->passes && i < p->model->n_parts; i++)
         spt__pass_free(p->passes[i]);
@@ -132,7 +143,7 @@ void spt_predictor_free(spt_predictor *predictor)
 
 const char *spt_predictor_last_error(const spt_predictor *predictor)
 {
-    return predictor ? spt_ctx_last_error(predictor->ctx) : "";
+    return predictor ? spt_ctx_last_error(predictor->ctx) : "no predictor was given (NULL)";
 }
 
 /* ---- one row, one block -------------------------------------------------------------------- */
@@ -181,18 +192,26 @@ static int32_t check_value(spt_predictor *p, const double *value)
     return SPT_OK;
 }
 
-int32_t spt_predictor_run(spt_predictor *predictor, const double *spectrum, double *value)
+int32_t spt_predictor_run(spt_predictor *predictor, const double *spectrum, int64_t n_bands,
+                          double *values, int64_t capacity)
 {
     SPT__REQUIRE(predictor);
     spt_predictor *p = predictor;
-    if (!spectrum || !value)
-        return spt__fail(&p->ctx->err, SPT_EINVAL, "spectrum and value must not be NULL");
-    const double *values = NULL;
+    SPT__TRY(idle(p));
+    if (!spectrum || !values)
+        return spt__fail(&p->ctx->err, SPT_EINVAL, "spectrum and values must not be NULL");
+    const spt__frame *frame = p->model->frame;
+    if (n_bands != frame->p)
+        return spt__fail(&p->ctx->err, SPT_EMISMATCH,
+                         "the spectrum has %lld bands, the model reads %lld", (long long)n_bands,
+                         (long long)frame->p);
+    SPT__TRY(spt__check_capacity(capacity, frame->t, "the predicted properties", &p->ctx->err));
+    const double *found = NULL;
     p->n_waiting = 0;
     SPT__TRY(load(p, &p->steps, spectrum, p->scratch, 0, NULL));
-    SPT__TRY(flush(p, &values));
-    SPT__TRY(check_value(p, values));
-    memcpy(value, values, (size_t)p->model->frame->t * sizeof *value);
+    SPT__TRY(flush(p, &found));
+    SPT__TRY(check_value(p, found));
+    memcpy(values, found, (size_t)frame->t * sizeof *values);
     return SPT_OK;
 }
 
@@ -287,14 +306,18 @@ typedef struct batch {
     void *user;
 } batch;
 
-static void bad_row(const batch *b, int64_t row)
+/* The row's values are NaN from the start. */
+static int32_t bad_row(const batch *b, int64_t row)
 {
-    int64_t t = b->p->model->frame->t;
-    for (int64_t k = 0; k < t; k++)
-        b->values[row * t + k] = NAN;
-    if (b->fn) b->fn(row, b->p->ctx->err.text, b->user);
+    if (!b->fn) return SPT_OK;
+    const int32_t answer = b->fn(row, b->p->ctx->err.text, b->user);
+    if (answer == SPT_OK || answer == SPT_STOP_HOST) return answer;
+    return spt__fail(&b->p->ctx->err, SPT_ECALLBACK,
+                     "row %lld: the callback for bad rows returned %d", (long long)row,
+                     (int)answer);
 }
 
+/* Here and below SPT_STOP_HOST comes back as soon as the host has said so. */
 static int32_t finish_block(const batch *b)
 {
     spt_predictor *p = b->p;
@@ -302,8 +325,12 @@ static int32_t finish_block(const batch *b)
     const double *values = NULL;
     SPT__TRY(flush(p, &values));
     for (int64_t i = 0; i < n; i++) {
+        if (check_value(p, values + i * t) < 0) {
+            const int32_t status = bad_row(b, p->waiting[i]);
+            if (status != SPT_OK) return status;
+            continue;
+        }
         memcpy(b->values + p->waiting[i] * t, values + i * t, (size_t)t * sizeof *values);
-        if (check_value(p, values + i * t) < 0) bad_row(b, p->waiting[i]);
     }
     return SPT_OK;
 }
@@ -312,16 +339,21 @@ static int32_t run_batch(const batch *b)
 {
     spt_predictor *p = b->p;
     int64_t n = spt_dataset_rows(b->samples), bands = spt_dataset_bands(b->samples);
+    int32_t status = SPT_OK;
     p->n_waiting = 0;
+    for (int64_t k = 0; k < n * p->model->frame->t; k++)
+        b->values[k] = NAN;
     for (int64_t i = 0; i < n; i++) {
         spt__dataset_read(b->samples, i, 0, bands, b->raw);
         if (load(p, b->steps, b->raw, b->scratch, i, spt_dataset_id(b->samples, i)) < 0) {
             spt__err reason = p->ctx->err;
-            SPT__TRY(finish_block(b)); /* rows are told in their order */
+            status = finish_block(b); /* rows are told in their order */
+            if (status != SPT_OK) return status;
             p->ctx->err = reason;
-            bad_row(b, i);
+            status = bad_row(b, i);
         }
-        if (p->n_waiting == p->rows) SPT__TRY(finish_block(b));
+        if (status == SPT_OK && p->n_waiting == p->rows) status = finish_block(b);
+        if (status != SPT_OK) return status;
     }
     return finish_block(b);
 }
@@ -354,6 +386,7 @@ int32_t spt_predictor_dataset(spt_predictor *predictor, const spt_dataset *datas
     spt_predictor *p = predictor;
     spt_dataset *samples = NULL;
     spt__prep_plan other = {0};
+    SPT__TRY(idle(p));
     SPT__TRY(spt_predictor_samples(p, dataset, &samples));
     int32_t status = plan_axis(p, samples, flags, &other);
     int64_t n = spt_dataset_rows(samples) * p->model->frame->t;
@@ -364,8 +397,13 @@ int32_t spt_predictor_dataset(spt_predictor *predictor, const spt_dataset *datas
                                "there are %lld values, the buffer holds %lld", (long long)n,
                                values ? (long long)capacity : 0);
     }
-    if (status >= 0) status = predict(p, samples, &other, values, fn, user);
+    if (status >= 0) {
+        p->busy = true;
+        status = predict(p, samples, &other, values, fn, user);
+        p->busy = false;
+    }
     spt__prep_plan_free(&other);
     spt_dataset_free(samples);
+    if (p->doomed) spt_predictor_free(p);
     return status;
 }

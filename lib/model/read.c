@@ -148,13 +148,13 @@ static int32_t read_setting(const spt__in *in, spt_options *options)
 static int32_t read_settings(spt__reading *r)
 {
     spt_options *options = NULL;
-    SPT__TRY(spt_channel_options_new(r->ctx, &options));
+    SPT__TRY(spt_prep_options_new(r->ctx, &options));
     int32_t status = SPT_OK;
     while (status >= 0 && r->in.start) {
         status = read_setting(&r->in, options);
         if (status >= 0) status = spt__in_leave(&r->in, "setting");
     }
-    if (status >= 0 && spt_prep_set_channels(r->frame->prep, options) < 0)
+    if (status >= 0 && spt_prep_set_options(r->frame->prep, options) < 0)
         status = spt__in_blame(&r->in);
     spt_options_free(options);
     return status;

@@ -36,7 +36,7 @@ int32_t spt__fit_weights(spt_ctx *ctx, const spt_dataset *samples, const char *n
     double *values = spt__alloc(ctx, (size_t)n, sizeof *values);
     float *weights = spt__alloc(ctx, (size_t)n, sizeof *weights);
     int32_t status = values && weights ? SPT_OK : spt__nomem(e);
-    if (status >= 0) status = spt_dataset_numbers(samples, column, values);
+    if (status >= 0) status = spt_dataset_numbers(samples, column, values, n);
     for (int64_t i = 0; i < n && status >= 0; i++) {
         weights[i] = (float)values[i];
         sum += (double)weights[i];

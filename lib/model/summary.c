@@ -94,7 +94,7 @@ static int32_t put_model(spt__buf *b, const spt_model *model)
 
 int32_t spt_model_summary(const spt_model *model, char *buffer, int64_t capacity, int64_t *needed)
 {
-    SPT__REQUIRE(model && needed);
+    SPT__REQUIRE(model);
     spt__buf b;
     spt__buf_init(&b, model->ctx);
     int32_t status = put_model(&b, model);

@@ -68,7 +68,7 @@ static int32_t choose_rows(session *s)
     s->y = spt__alloc(s->ctx, (size_t)n, sizeof *s->y);
     s->rows = spt__alloc(s->ctx, (size_t)n, sizeof *s->rows);
     if (!s->y || !s->rows) return spt__nomem(e);
-    SPT__TRY(spt_dataset_numbers(s->applied, column, s->y));
+    SPT__TRY(spt_dataset_numbers(s->applied, column, s->y, n));
     for (int64_t i = 0; i < n; i++) {
         if (isnan(s->y[i])) continue;
         s->y[s->n] = s->y[i];
@@ -142,7 +142,8 @@ static int32_t train(session *s, spt__fit_job *job)
     spt__err *e = &s->ctx->err;
     s->x = spt__alloc(s->ctx, (size_t)spt__fit_channel_bytes(s->n, s->p, s->mask), 1);
     if (!s->x) return spt__nomem(e);
-    SPT__TRY(spt_prep_channels(s->ctx, s->prep, s->used, s->mask, SPT_FLOAT32, s->x));
+    SPT__TRY(spt_prep_channels(s->ctx, s->prep, s->used, s->mask, SPT_FLOAT32, s->x,
+                               s->n * s->p * spt__channel_count(s->mask)));
     for (int64_t i = 0; i < s->n; i++) /* numbers within `applied` have had their use */
         s->rows[i] = i;
     job->x = s->x;

@@ -360,13 +360,14 @@ int32_t spt_model_xml(spt_ctx *ctx, const spt_model *model, char *buffer, int64_
 {
     SPT__REQUIRE(ctx);
     spt__err *e = &ctx->err;
-    if (!model || !needed) return spt__fail(e, SPT_EINVAL, "model and needed must not be NULL");
+    if (!model) return spt__fail(e, SPT_EINVAL, "model must not be NULL");
     sink count = {.ctx = ctx, .e = e};
     SPT__TRY(run(&count, model));
-    *needed = (int64_t)count.used + 1;
-    if (!buffer || capacity < *needed)
+    const int64_t size = (int64_t)count.used + 1;
+    if (needed) *needed = size;
+    if (!buffer || capacity < size)
         return spt__fail(e, SPT_ECAPACITY, "the document has %lld bytes; the buffer holds %lld",
-                         (long long)*needed, (long long)capacity);
+                         (long long)size, (long long)capacity);
     sink s = {.ctx = ctx, .e = e, .memory = buffer};
     SPT__TRY(run(&s, model));
     buffer[s.used] = '\0';

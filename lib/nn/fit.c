@@ -51,9 +51,9 @@ static int32_t check_rows(const spt_network *network, const spt__fit *fit, const
 {
     int64_t size = network->bands * network->channels;
     for (int64_t i = 0; i < n; i++) {
-        if (rows[i] < 0)
-            return spt__fail(e, SPT_EINVAL, "%s row %lld is %lld; rows count from 0", what,
-                             (long long)i, (long long)rows[i]);
+        if (rows[i] < 0 || rows[i] >= fit->n)
+            return spt__fail(e, SPT_EINVAL, "%s row %lld is %lld; 0 to %lld are possible", what,
+                             (long long)i, (long long)rows[i], (long long)(fit->n - 1));
         const float *x = fit->x + rows[i] * size, *y = fit->y + rows[i] * network->outputs;
         for (int64_t j = 0; j < size; j++)
             if (!isfinite(x[j]))
@@ -78,6 +78,9 @@ static int32_t check(const spt_network *network, const spt__fit *fit, spt__err *
     if (fit->n_watch < 0 || (fit->n_watch > 0 && !fit->watch))
         return spt__fail(e, SPT_EINVAL, "%lld watched rows; 0 or more are possible",
                          (long long)fit->n_watch);
+    if (fit->n < 1)
+        return spt__fail(e, SPT_EINVAL, "x and y have %lld rows; 1 or more are possible",
+                         (long long)fit->n);
     SPT__TRY(check_rows(network, fit, fit->train, fit->n_train, "training", e));
     return check_rows(network, fit, fit->watch, fit->n_watch, "watched", e);
 }
@@ -341,14 +344,16 @@ int64_t spt_network_fit_memory(const spt_network *network, const spt_options *op
 /* ---- for hosts ------------------------------------------------------------------------------- */
 
 int32_t spt_network_fit(spt_network *network, const float *x, const float *y, const float *weights,
-                        const int64_t *train, int64_t n_train, const int64_t *watch_rows,
+                        int64_t n, const int64_t *train, int64_t n_train, const int64_t *watch_rows,
                         int64_t n_watch, const spt_options *options, spt_epoch_fn fn, void *user,
                         spt_training_report *report)
 {
     SPT__REQUIRE(network);
+    SPT__TRY(spt__network_idle(network, "train it, too"));
     spt__fit fit = {.x = x,
                     .y = y,
                     .weights = weights,
+                    .n = n,
                     .train = train,
                     .watch = watch_rows,
                     .n_train = n_train,
@@ -358,5 +363,11 @@ int32_t spt_network_fit(spt_network *network, const float *x, const float *y, co
     SPT__TRY(spt__training_read(options, &fit.training, &network->ctx->err));
     fit.stream.seed = fit.training.seed;
     if (network->finished) SPT__TRY(check_memory(network, &fit, &network->ctx->err));
-    return spt__network_fit(network, &fit, report, &network->ctx->err);
+    /* The callback may free the network. */
+    atomic_fetch_add(&network->refs, 1);
+    network->training = true;
+    const int32_t status = spt__network_fit(network, &fit, report, &network->ctx->err);
+    network->training = false;
+    spt__network_unref(network);
+    return status;
 }

@@ -51,6 +51,13 @@ void spt__network_unref(spt_network *network)
     spt__ctx_unref(ctx);
 }
 
+int32_t spt__network_idle(const spt_network *network, const char *what)
+{
+    if (!network->training) return SPT_OK;
+    return spt__fail(&network->ctx->err, SPT_EBUSY,
+                     "the network is being trained; a callback cannot %s", what);
+}
+
 void spt_network_free(spt_network *network)
 {
     spt__network_unref(network);

@@ -127,7 +127,11 @@ struct spt_network {
     int64_t weights;               /* trainable, without */
     uint64_t version;              /* of the values; moves when they change */
     spt__pass *predictor;          /* of spt_network_predict() */
+    bool training;                 /* by spt_network_fit(), whose callback may be at work */
 };
+
+/* What the callback of a training may not do. */
+int32_t spt__network_idle(const spt_network *network, const char *what);
 
 /* Names a network's random numbers. Hosts have trial and fold 0. */
 typedef struct spt__stream {

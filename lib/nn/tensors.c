@@ -8,12 +8,12 @@
 
 int64_t spt_network_weights(const spt_network *network)
 {
-    return network ? network->weights : 0;
+    return network ? network->weights : SPT_EINVAL;
 }
 
 int64_t spt_network_tensors(const spt_network *network)
 {
-    return network ? network->n_tensors : 0;
+    return network ? network->n_tensors : SPT_EINVAL;
 }
 
 static int32_t check_index(const spt_network *network, int64_t index)
@@ -51,22 +51,28 @@ int32_t spt_network_tensor(const spt_network *network, int64_t index, spt_tensor
     return SPT_OK;
 }
 
-int32_t spt_network_get(const spt_network *network, int64_t index, float *values)
+int32_t spt_network_values(const spt_network *network, int64_t index, float *values,
+                           int64_t capacity)
 {
     SPT__REQUIRE(network && values);
     SPT__TRY(check_finished(network));
     SPT__TRY(check_index(network, index));
     const spt__tensor *t = &network->tensors[index];
+    SPT__TRY(spt__check_capacity(capacity, t->size, t->name, &network->ctx->err));
     memcpy(values, network->values + t->offset, (size_t)t->size * sizeof *values);
     return SPT_OK;
 }
 
-int32_t spt_network_set(spt_network *network, int64_t index, const float *values)
+int32_t spt_network_set_values(spt_network *network, int64_t index, const float *values, int64_t n)
 {
     SPT__REQUIRE(network && values);
     SPT__TRY(check_finished(network));
+    SPT__TRY(spt__network_idle(network, "change its weights"));
     SPT__TRY(check_index(network, index));
     const spt__tensor *t = &network->tensors[index];
+    if (n != t->size)
+        return spt__fail(&network->ctx->err, SPT_EINVAL, "%lld values for %s; it has %lld",
+                         (long long)n, t->name, (long long)t->size);
     size_t name = strlen(t->name);
     const char *tail = ".variance";
     bool variance = name > strlen(tail) && !strcmp(t->name + name - strlen(tail), tail);
@@ -102,7 +108,7 @@ static void put_row(spt__buf *b, const char *name, const char *words, spt__shape
 int32_t spt_network_summary(const spt_network *network, char *buffer, int64_t capacity,
                             int64_t *needed)
 {
-    SPT__REQUIRE(network && needed);
+    SPT__REQUIRE(network);
     spt__buf b;
     spt__buf_init(&b, network->ctx);
     spt__buf_printf(&b, "%-14s %-42s %14s %12s\n", "layer", "settings", "output", "weights");

@@ -161,6 +161,7 @@ int32_t spt_trainer_step(spt_trainer *trainer, const float *x, const float *y, c
 {
     SPT__REQUIRE(trainer);
     spt__err *e = &trainer->network->ctx->err;
+    SPT__TRY(spt__network_idle(trainer->network, "make a step of its own"));
     if (n < 1 || !x || !y)
         return spt__fail(e, SPT_EINVAL,
                          "a step on %lld rows; 1 or more, with x and y, are possible",

@@ -134,6 +134,7 @@ void spt__course_epoch(const spt__training *t, spt__course *c, double loss);
 typedef struct spt__fit {
     const float *x, *y;
     const float *weights; /* of the rows of x; NULL: 1 each */
+    int64_t n;            /* rows of x, y and weights */
     const int64_t *train, *watch;
     int64_t n_train, n_watch;
     spt__training training;

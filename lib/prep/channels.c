@@ -283,7 +283,7 @@ static int32_t all_rows(const spt__channel_plan *plan, const spt_dataset *applie
 }
 
 int32_t spt_prep_channels(spt_ctx *ctx, const spt_prep *prep, const spt_dataset *applied,
-                          int32_t mask, int32_t dtype, void *out)
+                          int32_t mask, int32_t dtype, void *out, int64_t capacity)
 {
     SPT__REQUIRE(ctx);
     if (!prep || !applied || !out)
@@ -292,7 +292,9 @@ int32_t spt_prep_channels(spt_ctx *ctx, const spt_prep *prep, const spt_dataset 
     SPT__TRY(spt__channel_plan_init(&plan, ctx, prep, spt_dataset_axis(applied),
                                     spt_dataset_bands(applied), spt_dataset_axis_unit(applied),
                                     spt_dataset_unit(applied), mask, dtype, &ctx->err));
-    int32_t status = all_rows(&plan, applied, out, &ctx->err);
+    int64_t n = spt_dataset_rows(applied) * spt_dataset_bands(applied) * plan.c;
+    int32_t status = spt__check_capacity(capacity, n, "the channels", &ctx->err);
+    if (status >= 0) status = all_rows(&plan, applied, out, &ctx->err);
     spt__channel_plan_free(&plan);
     return status;
 }

@@ -42,7 +42,7 @@ const spt__knob spt__channel_knobs[] = {
     {.name = NULL},
 };
 
-int32_t spt_channel_options_new(spt_ctx *ctx, spt_options **out)
+int32_t spt_prep_options_new(spt_ctx *ctx, spt_options **out)
 {
     SPT__REQUIRE(out);
     *out = NULL;
@@ -92,17 +92,17 @@ int32_t spt__channel_window(const spt_options *options, int32_t derivative, doub
     return SPT_OK;
 }
 
-int32_t spt_prep_set_channels(spt_prep *prep, const spt_options *options)
+int32_t spt_prep_set_options(spt_prep *prep, const spt_options *options)
 {
     SPT__REQUIRE(prep);
     spt__err *e = &prep->ctx->err;
     spt_options *copy = NULL;
     if (!options) {
-        SPT__TRY(spt_channel_options_new(prep->ctx, &copy));
+        SPT__TRY(spt_prep_options_new(prep->ctx, &copy));
     } else {
         if (!spt__options_are(options, spt__channel_knobs))
             return spt__fail(e, SPT_EINVAL,
-                             "the options are of another kind; spt_channel_options_new() makes "
+                             "the options are of another kind; spt_prep_options_new() makes "
                              "those of the channels");
         int32_t window, order;
         for (int32_t derivative = 1; derivative <= 2; derivative++)

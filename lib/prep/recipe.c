@@ -13,7 +13,7 @@ int32_t spt_prep_new(spt_ctx *ctx, spt_prep **out)
     SPT__REQUIRE(ctx);
     spt_prep *prep = spt__calloc(ctx, 1, sizeof *prep);
     if (!prep) return spt__nomem(&ctx->err);
-    int32_t status = spt_channel_options_new(ctx, &prep->channels);
+    int32_t status = spt_prep_options_new(ctx, &prep->channels);
     if (status < 0) {
         spt__free(ctx, prep);
         return status;
@@ -53,7 +53,7 @@ int32_t spt__prep_copy(const spt_prep *prep, spt_ctx *ctx, spt_prep **out)
     *out = NULL;
     spt_prep *copy = NULL;
     SPT__TRY(spt_prep_new(ctx, &copy));
-    int32_t status = spt_prep_set_channels(copy, prep->channels);
+    int32_t status = spt_prep_set_options(copy, prep->channels);
     for (int64_t i = 0; i < prep->n_steps && status >= 0; i++)
         status = add(copy, prep->steps[i], prep->steps[i].column, &ctx->err);
     if (status < 0) {

@@ -168,8 +168,8 @@ void spt__savgol_run(const spt__savgol_plan *plan, const double *y, int64_t n, d
     run_end(plan, y + n - 1, out + n - 1, -1);
 }
 
-int32_t spt_savgol(spt_ctx *ctx, const double *y, int64_t n, double spacing, int32_t window,
-                   int32_t order, int32_t derivative, double *out)
+int32_t spt_prep_savgol(spt_ctx *ctx, const double *y, int64_t n, double spacing, int32_t window,
+                        int32_t order, int32_t derivative, double *out)
 {
     SPT__REQUIRE(ctx);
     if (!y || !out) return spt__fail(&ctx->err, SPT_EINVAL, "y and out must not be NULL");

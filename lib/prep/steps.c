@@ -165,7 +165,11 @@ int32_t spt__prep_plan_init(spt__prep_plan *plan, spt_ctx *ctx, const spt_prep *
     double *zeros = spt__calloc(ctx, (size_t)p_in, sizeof *zeros);
     spt_dataset *probe = NULL;
     spt_matrix m;
-    spt_matrix_init(&m, SPT_FLOAT64, zeros, 1, p_in);
+    spt_record_init(&m, sizeof m);
+    m.dtype = SPT_FLOAT64;
+    m.data = zeros;
+    m.rows = 1;
+    m.cols = p_in;
     int32_t status = plan->ops && zeros ? spt_dataset_new(ctx, &m, axis, axis_unit,
                                                           SPT_UNIT_UNKNOWN, 0, NULL, NULL, &probe)
                                         : spt__nomem(&ctx->err);

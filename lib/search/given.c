@@ -200,8 +200,8 @@ static int32_t check_index(const spt_trials *t, int64_t index)
                      (long long)index, (long long)t->view->n);
 }
 
-int32_t spt_trials_get(const spt_trials *trials, int64_t index, int32_t *state, double *loss,
-                       int64_t *sequence)
+int32_t spt_trials_trial(const spt_trials *trials, int64_t index, int32_t *state, double *loss,
+                         int64_t *sequence)
 {
     SPT__REQUIRE(trials);
     SPT__TRY(check_index(trials, index));

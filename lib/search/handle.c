@@ -223,12 +223,3 @@ int32_t spt_sampler_densities(spt_sampler *s, const spt_config *config, double *
     if (log_bad) *log_bad = bad;
     return SPT_OK;
 }
-
-int32_t spt_sampler_improvement(spt_sampler *s, const spt_config *config, double *improvement)
-{
-    double good, bad;
-    SPT__REQUIRE(improvement);
-    SPT__TRY(spt_sampler_densities(s, config, &good, &bad));
-    *improvement = good - bad;
-    return SPT_OK;
-}

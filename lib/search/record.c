@@ -29,7 +29,7 @@ void spt__record_free(spt__record *r)
 /* Columns move when the capacity grows, so everything starts anew: it doubles, so that is rare. */
 static int32_t reserve(spt__record *r, int64_t n, spt__err *e)
 {
-    if (n <= r->capacity) return SPT_OK;
+    if (n <= r->capacity && r->capacity > 0) return SPT_OK; /* columns are there for no rows, too */
     if (n > INT32_MAX / 2)
         return spt__fail(e, SPT_EINVAL, "%lld trials; a sampler can see at most %d", (long long)n,
                          INT32_MAX / 2);

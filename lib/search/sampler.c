@@ -78,6 +78,7 @@ const spt__knob spt__sampler_knobs[] = {
 
 int32_t spt_sampler_options_new(spt_ctx *ctx, spt_options **out)
 {
+    if (out) *out = NULL;
     SPT__REQUIRE(ctx && out);
     return spt__options_new(ctx, "sampler", spt__sampler_knobs, out);
 }

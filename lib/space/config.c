@@ -146,7 +146,7 @@ int32_t spt_config_text(const spt_config *config, const char *name, char *buffer
 
 const char *spt_config_choice(const spt_config *config, const char *name)
 {
-    int32_t index = config ? spt_space_find(config->space, name) : -1;
+    int32_t index = config ? spt_space_find(config->space, name) : SPT_EINVAL;
     if (index < 0 || isnan(config->value[index])) return NULL;
     return spt_space_choice(config->space, index, (int32_t)config->value[index]);
 }
@@ -173,7 +173,7 @@ bool spt__config_same_values(const spt_config *a, const spt_config *b)
 
 int32_t spt_config_equal(const spt_config *a, const spt_config *b)
 {
-    if (!a || !b) return a == b;
+    SPT__REQUIRE(a && b);
     spt__buf why;
     spt__buf_init(&why, a->ctx);
     bool same = strcmp(a->space->name, b->space->name) == 0 &&

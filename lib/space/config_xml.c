@@ -44,7 +44,7 @@ int32_t spt_config_xml(const spt_config *config, char *buffer, int64_t capacity,
     return status;
 }
 
-int32_t spt_config_write_xml(spt_ctx *ctx, const spt_config *config, const char *path)
+int32_t spt_config_write(spt_ctx *ctx, const spt_config *config, const char *path)
 {
     SPT__REQUIRE(ctx && config);
     spt__buf b;
@@ -116,22 +116,40 @@ static int32_t read_config(spt_config *config, const xmlDoc *doc, const char *fi
     return status;
 }
 
-int32_t spt_config_read_xml(spt_ctx *ctx, const spt_space *space, const char *path,
-                            spt_config **out)
+/* Takes the document over. */
+static int32_t new_config(spt_ctx *ctx, const spt_space *space, xmlDocPtr doc, const char *file,
+                          spt_config **out)
 {
-    if (out) *out = NULL;
-    SPT__REQUIRE(ctx && space && out);
-    spt_config *config;
-    SPT__TRY(spt__config_new_empty(ctx, space, &config, &ctx->err));
-    xmlDocPtr doc;
-    int32_t status = spt__xml_parse_file(ctx, path, &config_kind, &doc, &ctx->err);
-    if (status == SPT_OK) {
-        status = read_config(config, doc, path, &ctx->err);
-        xmlFreeDoc(doc);
-    }
+    spt_config *config = NULL;
+    int32_t status = spt__config_new_empty(ctx, space, &config, &ctx->err);
+    if (status == SPT_OK) status = read_config(config, doc, file, &ctx->err);
+    xmlFreeDoc(doc);
     if (status == SPT_OK)
         *out = config;
     else
         spt_config_free(config);
     return status;
+}
+
+int32_t spt_config_read(spt_ctx *ctx, const spt_space *space, const char *path, spt_config **out)
+{
+    if (out) *out = NULL;
+    SPT__REQUIRE(ctx && space && out);
+    xmlDocPtr doc;
+    SPT__TRY(spt__xml_parse_file(ctx, path, &config_kind, &doc, &ctx->err));
+    return new_config(ctx, space, doc, path, out);
+}
+
+int32_t spt_config_read_memory(spt_ctx *ctx, const spt_space *space, const void *data, int64_t size,
+                               const char *name, spt_config **out)
+{
+    if (out) *out = NULL;
+    SPT__REQUIRE(ctx && space && out);
+    if (!name) name = "configuration";
+    if (!data || size < 0)
+        return spt__fail(&ctx->err, SPT_EINVAL, "%s: %s", name,
+                         data ? "the size is negative" : "the data is NULL");
+    xmlDocPtr doc;
+    SPT__TRY(spt__xml_parse_memory(data, (size_t)size, name, &config_kind, &doc, &ctx->err));
+    return new_config(ctx, space, doc, name, out);
 }

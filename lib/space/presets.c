@@ -238,10 +238,11 @@ int32_t spt_space_preset(spt_ctx *ctx, const char *name, spt_space **out)
     if (out) *out = NULL;
     SPT__REQUIRE(ctx && out);
     spt__err *e = &ctx->err;
+    if (!name) return spt__fail(e, SPT_EINVAL, "the name of a space is NULL");
     const char *names[LENGTH(presets)];
     for (int32_t i = 0; i < LENGTH(presets); i++) {
         names[i] = presets[i].name;
-        if (!name || strcmp(name, names[i]) != 0) continue;
+        if (strcmp(name, names[i]) != 0) continue;
         maker m = {.e = e};
         SPT__TRY(spt_space_new(ctx, name, &m.space));
         build(&m, &presets[i]);
@@ -251,10 +252,10 @@ int32_t spt_space_preset(spt_ctx *ctx, const char *name, spt_space **out)
             *out = m.space;
         return m.status < 0 ? m.status : SPT_OK;
     }
-    const char *near = name ? spt__nearest(name, names, LENGTH(presets)) : NULL;
+    const char *near = spt__nearest(name, names, LENGTH(presets));
     if (near)
         return spt__fail(e, SPT_ENOTFOUND, "no space is called '%.80s'; '%s' is the nearest", name,
                          near);
     return spt__fail(e, SPT_ENOTFOUND, "no space is called '%.80s'; %s, %s and %s are possible",
-                     name ? name : "(null)", names[0], names[1], names[2]);
+                     name, names[0], names[1], names[2]);
 }

@@ -147,17 +147,17 @@ int32_t spt__space_freeze(const spt_space *space, spt__err *e)
 
 int32_t spt_space_find(const spt_space *space, const char *name)
 {
-    if (!space || !name) return -1;
+    SPT__REQUIRE(space && name);
     for (int32_t i = 0; i < space->n; i++)
         if (strcmp(space->parameters[i].name, name) == 0) return i;
-    return -1;
+    return SPT_ENOTFOUND;
 }
 
 int32_t spt__space_index(const spt_space *space, const char *name, spt__err *e)
 {
     int32_t index = spt_space_find(space, name);
     if (index >= 0) return index;
-    if (!name) return spt__fail(e, SPT_ENOTFOUND, "the parameter's name is NULL");
+    if (!name) return spt__fail(e, SPT_EINVAL, "the parameter's name is NULL");
     const char *near = NULL;
     const char **names = spt__alloc(space->ctx, (size_t)space->n, sizeof *names);
     if (names) {
@@ -253,11 +253,12 @@ int32_t spt_space_add_float(spt_space *space, const char *name, double low, doub
                             double step, int32_t log, double value)
 {
     SPT__REQUIRE(space);
+    SPT__TRY(spt__check_switch(log, "log", &space->ctx->err));
     spt__parameter p = specification(name, SPT_PARAMETER_FLOAT);
     p.low = low;
     p.high = high;
     p.step = step;
-    p.log = log != 0;
+    p.log = log == 1;
     p.value = value;
     return spt__space_add(space, &p, NULL, &space->ctx->err);
 }
@@ -266,11 +267,12 @@ int32_t spt_space_add_int(spt_space *space, const char *name, int64_t low, int64
                           int64_t step, int32_t log, int64_t value)
 {
     SPT__REQUIRE(space);
+    SPT__TRY(spt__check_switch(log, "log", &space->ctx->err));
     spt__parameter p = specification(name, SPT_PARAMETER_INT);
     p.low = (double)low;
     p.high = (double)high;
     p.step = (double)step;
-    p.log = log != 0;
+    p.log = log == 1;
     p.value = (double)value;
     return spt__space_add(space, &p, NULL, &space->ctx->err);
 }
@@ -300,7 +302,9 @@ int32_t spt_space_add_ordinal(spt_space *space, const char *name, const char *co
 int32_t spt_space_add_bool(spt_space *space, const char *name, int32_t value)
 {
     static const char *const choices[] = {"false", "true"};
-    return add_choices(space, name, SPT_PARAMETER_BOOL, choices, 2, value != 0);
+    SPT__REQUIRE(space);
+    SPT__TRY(spt__check_switch(value, "value", &space->ctx->err));
+    return add_choices(space, name, SPT_PARAMETER_BOOL, choices, 2, value);
 }
 
 int32_t spt__space_group(spt_space *space, const char *name, const char *group, spt__err *e)
@@ -326,12 +330,12 @@ int32_t spt_space_set_group(spt_space *space, const char *name, const char *grou
 
 const char *spt_space_name(const spt_space *space)
 {
-    return space ? space->name : "";
+    return space ? space->name : NULL;
 }
 
 int32_t spt_space_count(const spt_space *space)
 {
-    return space ? space->n : 0;
+    return space ? space->n : SPT_EINVAL;
 }
 
 int32_t spt_space_describe(const spt_space *space, int32_t index, spt_parameter_info *info)
@@ -372,18 +376,18 @@ static const char *terms_text(const spt__terms *terms)
 const char *spt_space_condition(const spt_space *space, int32_t index)
 {
     return space && index >= 0 && index < space->n ? terms_text(&space->parameters[index].when)
-                                                   : "";
+                                                   : NULL;
 }
 
 int32_t spt_space_forbidden_count(const spt_space *space)
 {
-    return space ? space->n_forbidden : 0;
+    return space ? space->n_forbidden : SPT_EINVAL;
 }
 
 const char *spt_space_forbidden(const spt_space *space, int32_t index)
 {
     return space && index >= 0 && index < space->n_forbidden ? terms_text(&space->forbidden[index])
-                                                             : "";
+                                                             : NULL;
 }
 
 /* One parameter in one line; without conditions two are the same if their lines are. */
@@ -471,7 +475,7 @@ bool spt__space_same(const spt_space *a, const spt_space *b, spt__buf *why)
             continue;
         const char *mine = spt_space_forbidden(a, i), *theirs = spt_space_forbidden(b, i);
         spt__buf_printf(why, "forbidden combination %d is '%s'; on record it is '%s'", i + 1,
-                        mine[0] ? mine : "none", theirs[0] ? theirs : "none");
+                        mine ? mine : "none", theirs ? theirs : "none");
         return false;
     }
     return true;

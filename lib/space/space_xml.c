@@ -123,7 +123,7 @@ int32_t spt_space_xml(const spt_space *space, char *buffer, int64_t capacity, in
     return status;
 }
 
-int32_t spt_space_write_xml(spt_ctx *ctx, const spt_space *space, const char *path)
+int32_t spt_space_write(spt_ctx *ctx, const spt_space *space, const char *path)
 {
     SPT__REQUIRE(ctx && space);
     SPT__TRY(writable(space, &ctx->err));
@@ -278,7 +278,7 @@ static int32_t read_space(spt_ctx *ctx, const xmlDoc *doc, const char *file, spt
     return SPT_OK;
 }
 
-int32_t spt_space_read_xml(spt_ctx *ctx, const char *path, spt_space **out)
+int32_t spt_space_read(spt_ctx *ctx, const char *path, spt_space **out)
 {
     if (out) *out = NULL;
     SPT__REQUIRE(ctx && out);
@@ -289,8 +289,8 @@ int32_t spt_space_read_xml(spt_ctx *ctx, const char *path, spt_space **out)
     return status;
 }
 
-int32_t spt_space_read_xml_memory(spt_ctx *ctx, const void *data, int64_t size, const char *name,
-                                  spt_space **out)
+int32_t spt_space_read_memory(spt_ctx *ctx, const void *data, int64_t size, const char *name,
+                              spt_space **out)
 {
     if (out) *out = NULL;
     SPT__REQUIRE(ctx && out);

@@ -64,7 +64,7 @@ int64_t spt_history_confirmed(const spt_history *h)
 {
     int64_t n, best = -1, most = 1;
     double lowest = 0;
-    if (h == NULL) return -1;
+    SPT__REQUIRE(h != NULL);
     const spt__row *const *rows = spt__history_rows(h, &n);
     const double sign = spt__history_maximizes(h) ? -1 : 1;
     for (int64_t i = 0; i < n; i++) {

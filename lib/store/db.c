@@ -2,6 +2,7 @@
 #include "db.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { ARGUMENTS = 12 };
 
@@ -167,8 +168,16 @@ static int32_t attempt(spt_store *s, bool write, spt__body_fn body, void *arg, i
     return status;
 }
 
+int32_t spt__db_own_process(const spt_store *s)
+{
+    if (s->process == 0 || s->process == getpid()) return SPT_OK;
+    return spt__fail(&s->ctx->err, SPT_EBUSY,
+                     "%s: was opened before fork(); a child process opens the store anew", s->path);
+}
+
 int32_t spt__db_transact(spt_store *s, bool write, spt__body_fn body, void *arg)
 {
+    SPT__TRY(spt__db_own_process(s));
     if (s->working) {
         if (write && !s->writing)
             return spt__fail(&s->ctx->err, SPT_EINTERNAL, "a write inside of a read");

@@ -90,6 +90,10 @@ typedef int32_t (*spt__body_fn)(spt_store *s, void *arg);
  * committed then is not done twice. */
 int32_t spt__db_transact(spt_store *s, bool write, spt__body_fn body, void *arg);
 
+/* SPT_EBUSY in a child of the process that opened the store: databases bear no second user of a
+ * connection, and closing it there would take the parent's locks away. */
+int32_t spt__db_own_process(const spt_store *s);
+
 /* In a transaction that writes: nobody else begins or queues a trial of the study, or changes this
  * trial, until it ends. */
 int32_t spt__db_lock_study(spt_store *s, int64_t study);
@@ -144,6 +148,7 @@ struct spt_store {
     bool working; /* in a transaction */
     bool writing; /* one that writes */
     char *study_name; /* what spt_store_study() gave out */
+    int64_t process;  /* that opened it; 0: any may use its copy, as nothing is shared */
 };
 
 /* ---- schema.c ---- */

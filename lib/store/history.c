@@ -397,10 +397,12 @@ const spt_config *spt_history_config(const spt_history *h, int64_t index)
     return row != NULL ? row->config : NULL;
 }
 
-int32_t spt_history_steps(const spt_history *h, int64_t index, int64_t *steps, double *values)
+int32_t spt_history_steps(const spt_history *h, int64_t index, int64_t *steps, double *values,
+                          int64_t capacity)
 {
     const spt__row *row = row_at(h, index);
     SPT__REQUIRE(row != NULL);
+    if (capacity < row->n_steps) return SPT_ECAPACITY;
     for (int64_t i = 0; i < row->n_steps; i++) {
         if (steps != NULL) steps[i] = row->steps[i];
         if (values != NULL) values[i] = row->step_values[i];
@@ -422,8 +424,9 @@ const char *spt_history_attribute_key(const spt_history *h, int64_t index, int64
 
 int64_t spt_history_best(const spt_history *h)
 {
-    int64_t best = -1;
-    for (int64_t i = 0; h != NULL && i < h->n; i++) {
+    int64_t best = SPT_ENOTFOUND;
+    SPT__REQUIRE(h != NULL);
+    for (int64_t i = 0; i < h->n; i++) {
         const spt__row *row = h->rows[i];
         if (row->state != SPT_TRIAL_COMPLETE || !isfinite(row->value)) continue;
         if (best < 0 ||

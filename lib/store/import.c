@@ -481,8 +481,7 @@ static int32_t read_space(reader *r, const char *value)
     char *xml, *json = NULL;
     spt_space *space = NULL;
     SPT__TRY(read_text(r, value, &xml));
-    int32_t status =
-        spt_space_read_xml_memory(r->ctx, xml, (int64_t)strlen(xml), "the space", &space);
+    int32_t status = spt_space_read_memory(r->ctx, xml, (int64_t)strlen(xml), "the space", &space);
     if (status == SPT_EFORMAT) status = fail_at(r, value, "%s", r->ctx->err.text);
     spt_space_free(space);
     spt__free(r->ctx, xml);

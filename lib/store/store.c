@@ -20,7 +20,9 @@ void spt_store_free(spt_store *store)
 {
     if (store == NULL || --store->refs > 0) return;
     spt_ctx *ctx = store->ctx;
-    if (store->driver != NULL) store->driver->close(store);
+    /* What is open in a child of fork() is the parent's, and goes with the child's end. */
+    if (store->driver != NULL && (store->process == 0 || store->process == getpid()))
+        store->driver->close(store);
     spt__free(ctx, store->path);
     spt__free(ctx, store->url);
     spt__free(ctx, store->study_name);
@@ -106,6 +108,7 @@ static int32_t open_place(spt_store *s, const place *at, const char *url)
 {
     const bool memory = at->path != NULL && strcmp(at->path, "memory:") == 0;
     s->driver = at->driver;
+    s->process = memory ? 0 : getpid();
     if (at->path == NULL) {
         SPT__TRY(name_server(s, url));
     } else {

@@ -232,7 +232,7 @@ static int32_t read_space(spt_store *s, void *arg)
     xml = spt__json_plain(s->ctx, json != NULL ? json : "\"\"");
     spt__free(s->ctx, json);
     if (xml == NULL) return spt__nomem(&s->ctx->err);
-    status = spt_space_read_xml_memory(s->ctx, xml, (int64_t)strlen(xml), s->path, r->out);
+    status = spt_space_read_memory(s->ctx, xml, (int64_t)strlen(xml), s->path, r->out);
     spt__free(s->ctx, xml);
     return status;
 }

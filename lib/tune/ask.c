@@ -344,7 +344,7 @@ int32_t spt__study_check_given(spt_study *s, const spt_config *config)
 {
     SPT__TRY(spt__study_check_space(s, config));
     SPT__TRY(spt_config_check(config));
-    return s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
+    return spt__study_host_check(s, config);
 }
 
 int32_t spt_study_ask_given(spt_study *s, const spt_config *config, spt_trial **out)

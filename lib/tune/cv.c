@@ -18,7 +18,7 @@ const spt__knob spt__objective_knobs[] = {
     SPT__TRAINING_KNOBS,
     {NULL, SPT_OPTION_NUMBER, 0, 0, 0, NULL, NULL, NULL}};
 
-int32_t spt_objective_options_new(spt_ctx *ctx, spt_options **out)
+int32_t spt_cv_options_new(spt_ctx *ctx, spt_options **out)
 {
     SPT__REQUIRE(out != NULL);
     *out = NULL;
@@ -111,7 +111,7 @@ static int32_t drop_rows(spt_cv *cv, const int32_t *given, bool *use, double *y)
     SPT__TRY(drop_note(cv, count, "of no fold", NULL, NULL));
     SPT__TRY(drop_test(cv, use));
     SPT__TRY(target_column(cv, &column));
-    SPT__TRY(spt_dataset_numbers(cv->applied, column, y));
+    SPT__TRY(spt_dataset_numbers(cv->applied, column, y, n));
     count = 0;
     for (int64_t i = 0; i < n; i++)
         if (use[i] && isnan(y[i])) {
@@ -191,9 +191,9 @@ static int32_t make_folds(spt_cv *cv, bool given)
     }
     if (given) return check_given(cv);
     cv->k = (int32_t)spt__option_int(cv->options, spt__objective_knobs, "folds");
-    return spt_folds_make(cv->ctx, cv->used, *group != '\0' ? group : NULL, cv->k,
-                          (uint64_t)spt__option_int(cv->options, spt__objective_knobs, "seed"),
-                          cv->fold);
+    return spt_dataset_folds(cv->ctx, cv->used, *group != '\0' ? group : NULL, cv->k,
+                             (uint64_t)spt__option_int(cv->options, spt__objective_knobs, "seed"),
+                             cv->fold, cv->n);
 }
 
 /* Folds whose targets spread least come first. Errors, and so what tells two configurations apart,
@@ -241,7 +241,8 @@ int32_t spt__cv_channels(spt_cv *cv, int32_t mask)
                                "fewer bands (crop, decimation) or channels would help", e));
     float *x = spt__alloc(cv->ctx, (size_t)bytes, 1);
     if (x == NULL) return spt__nomem(e);
-    const int32_t status = spt_prep_channels(cv->ctx, cv->prep, cv->used, wanted, SPT_FLOAT32, x);
+    const int32_t status = spt_prep_channels(cv->ctx, cv->prep, cv->used, wanted, SPT_FLOAT32, x,
+                                             cv->n * cv->p * spt__channel_count(wanted));
     if (status < 0) {
         spt__free(cv->ctx, x);
         return status;
@@ -300,7 +301,7 @@ static int32_t new_cv(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *
     if (!spt__options_are(options, spt__objective_knobs))
         return spt__fail(e, SPT_EINVAL,
                          "these are no options of an objective; make them with "
-                         "spt_objective_options_new()");
+                         "spt_cv_options_new()");
     spt_cv *cv = spt__calloc(ctx, 1, sizeof *cv);
     if (cv == NULL) return spt__nomem(e);
     cv->ctx = spt__ctx_ref(ctx);
@@ -310,7 +311,7 @@ static int32_t new_cv(spt_ctx *ctx, const spt_dataset *dataset, const spt_prep *
     int32_t status = cv->target != NULL ? SPT_OK : spt__nomem(e);
     if (status >= 0)
         status = options != NULL ? spt__options_copy(options, ctx, &cv->options)
-                                 : spt_objective_options_new(ctx, &cv->options);
+                                 : spt_cv_options_new(ctx, &cv->options);
     if (status >= 0) status = prepare(cv, prep, given, n);
     if (status < 0) {
         spt_cv_free(cv);

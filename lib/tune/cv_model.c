@@ -188,6 +188,7 @@ int32_t spt_cv_model(spt_cv *cv, const spt_history *history, int64_t index, int3
     SPT__REQUIRE(cv != NULL);
     spt__err *e = &cv->ctx->err;
     if (history == NULL) return spt__fail(e, SPT_EINVAL, "the history is NULL");
+    SPT__TRY(spt__check_switch(ensemble, "ensemble", e));
     SPT__TRY(trial_of(cv, history, index, &sequence, &epochs));
     making m = {.cv = cv,
                 .n = ensemble != 0 ? cv->k : 1,

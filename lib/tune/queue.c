@@ -111,7 +111,7 @@ static int32_t accept_completed(const spt_config *proposal, void *arg)
         return spt__fail(&s->ctx->err, SPT_EINVAL, "parameters are missing beside those given");
     SPT__TRY(spt__config_from_values(s->ctx, s->space, c->values, &config, &s->ctx->err));
     int32_t status = spt_config_check(config);
-    if (status >= 0 && s->check != NULL) status = s->check(config, s->check_hook.user);
+    if (status >= 0) status = spt__study_host_check(s, config);
     if (status >= 0) {
         spt_config_free(c->made);
         c->made = config;
@@ -193,9 +193,9 @@ int32_t spt__names_of(spt_study *s, const spt_config *config, spt__buf *list)
 
 /* A configuration that has only the named values; all that there are if names is NULL. */
 static int32_t take_part(spt_study *s, const spt_config *config, const char *const *names,
-                         int32_t n, spt_config *part)
+                         int64_t n, spt_config *part)
 {
-    for (int32_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         const int32_t index = spt__space_index(s->space, names[i], &s->ctx->err);
         SPT__TRY(index);
         if (isnan(config->value[index]))
@@ -208,7 +208,7 @@ static int32_t take_part(spt_study *s, const spt_config *config, const char *con
     return SPT_OK;
 }
 
-static int32_t enqueue(spt_study *s, const spt_config *config, const char *const *names, int32_t n,
+static int32_t enqueue(spt_study *s, const spt_config *config, const char *const *names, int64_t n,
                        int64_t *number)
 {
     spt_config *part = NULL;
@@ -252,7 +252,7 @@ static int32_t enqueue_alone(void *arg)
 }
 
 int32_t spt_study_enqueue(spt_study *s, const spt_config *config, const char *const *names,
-                          int32_t n, int64_t *number)
+                          int64_t n, int64_t *number)
 {
     enqueueing e = {s, config, names, n, -1};
     SPT__REQUIRE(s != NULL && n >= 0);

@@ -43,6 +43,7 @@ static const spt__knob knobs[] = {
 
 int32_t spt_study_options_new(spt_ctx *ctx, spt_options **out)
 {
+    if (out != NULL) *out = NULL;
     SPT__REQUIRE(ctx != NULL && out != NULL);
     return spt__options_new(ctx, "study", knobs, out);
 }

@@ -69,29 +69,28 @@ static void say_reason(run *r, const spt_trial *trial, int32_t answer, double lo
         spt__format(r->reason, sizeof r->reason, "%s", text);
 }
 
-static int32_t tell_failed(run *r, spt_trial *trial, const char *reason)
+static int32_t tell_failed(spt_trial *trial, const char *reason)
 {
     SPT__TRY(spt_trial_set_text(trial, "reason", reason));
-    return spt_study_tell(r->study, trial, SPT_TRIAL_FAILED, NAN);
+    return spt_trial_tell(trial, SPT_TRIAL_FAILED, NAN);
 }
 
 /* What the objective's answer means for the trial. *stop: the run ends with this status. */
 static int32_t settle(run *r, spt_trial *trial, int32_t answer, double loss, int32_t *stop)
 {
-    spt_study *s = r->study;
     *stop = SPT_OK;
     if (answer != SPT_OK && answer != SPT_PRUNED) r->tried++;
     if (trial->told) return SPT_OK; /* the objective has done so itself */
     if (answer == SPT_PRUNED || (answer == SPT_OK && isfinite(loss))) {
         r->same = 0;
         r->tried = HOPELESS;
-        return spt_study_tell(s, trial, answer == SPT_OK ? SPT_TRIAL_COMPLETE : SPT_TRIAL_PRUNED,
+        return spt_trial_tell(trial, answer == SPT_OK ? SPT_TRIAL_COMPLETE : SPT_TRIAL_PRUNED,
                               loss);
     }
     say_reason(r, trial, answer, loss);
     if (answer == SPT_STOP_HOST) {
         *stop = SPT_STOP_HOST;
-        return tell_failed(r, trial, r->reason);
+        return tell_failed(trial, r->reason);
     }
     if (r->tried == 1) r->same = answer;
     if (answer != r->same || answer == SPT_EDIVERGED || answer >= 0) r->same = 0;
@@ -100,10 +99,10 @@ static int32_t settle(run *r, spt_trial *trial, int32_t answer, double loss, int
     if (answer == SPT_ESTORE || answer == SPT_ENOMEM || answer == SPT_EINTERNAL) {
         *stop = answer;
         SPT__TRY(spt_trial_set_text(trial, "error", r->reason));
-        return tell_failed(r, trial, "stopped");
+        return tell_failed(trial, "stopped");
     }
     if (r->tried == HOPELESS && r->same != 0) *stop = answer;
-    return tell_failed(r, trial, r->reason);
+    return tell_failed(trial, r->reason);
 }
 
 /* ---- trials in flight ---- */
@@ -122,6 +121,7 @@ static int32_t begin_one(run *r, int32_t *stop)
     r->flying[r->n] = (flying){.trial = trial};
     spt_record_init(&event, sizeof event);
     event.kind = SPT_EVENT_TRIAL_START;
+    event.fold = event.place = -1;
     event.loss = event.watched = NAN;
     r->flying[r->n].said = spt__study_emit(s, trial, &event);
     r->n++;
@@ -142,7 +142,10 @@ static int32_t score(run *r, const flying *f, double *loss)
     }
     f->trial->began = spt__now();
     s->ctx->err.text[0] = '\0';
-    return s->objective(f->trial, loss, s->objective_hook.user);
+    f->trial->lent = true;
+    const int32_t answer = s->objective(f->trial, loss, s->objective_hook.user);
+    f->trial->lent = false;
+    return answer;
 }
 
 static int32_t tell_end(run *r, const spt_trial *trial, int32_t *stop)
@@ -150,16 +153,16 @@ static int32_t tell_end(run *r, const spt_trial *trial, int32_t *stop)
     spt_event event;
     spt_record_init(&event, sizeof event);
     event.kind = SPT_EVENT_TRIAL_END;
+    event.fold = event.place = -1;
     event.loss = trial->value;
     event.watched = NAN;
     event.state = trial->state;
     if (trial->state != SPT_TRIAL_COMPLETE) event.reason = trial->reason;
     const int32_t said = spt__study_emit(r->study, trial, &event);
     if (said == SPT_STOP_HOST && *stop == SPT_OK) *stop = SPT_STOP_HOST;
-    if (said < 0)
-        return spt__fail(&r->study->ctx->err, SPT_ECALLBACK, "the event callback failed with %s",
-                         spt_status_name(said));
-    return SPT_OK;
+    if (said == SPT_OK || said == SPT_STOP_HOST || said == SPT_PRUNED) return SPT_OK;
+    return spt__fail(&r->study->ctx->err, SPT_ECALLBACK, "the event callback failed with %s (%d)",
+                     spt_status_name(said), (int)said);
 }
 
 /* Another worker has ended it, because nothing was heard of this one for too long. */

@@ -301,7 +301,7 @@ static int32_t accept_proposal(const spt_config *config, void *arg)
         a->refused++;
         return spt__fail(&s->ctx->err, SPT_EINVAL, "a trial has had this configuration");
     }
-    return s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
+    return spt__study_host_check(s, config);
 }
 
 /* A sampler that the host made may have an equal space of its own. */

@@ -17,11 +17,12 @@ static void drop(spt__hook *hook)
     if (old.destroy != NULL) old.destroy(old.user);
 }
 
-/* Takes `user` over, also when it fails. */
+/* Takes `user` over, also when it fails; `hook` is one of the study's. */
 static int32_t hang(spt_study *study, spt__hook *hook, void *user, spt_destroy_fn destroy)
 {
-    if (study->running) {
+    if (study == NULL || study->running) {
         if (destroy != NULL) destroy(user);
+        SPT__REQUIRE(study != NULL);
         return spt__fail(&study->ctx->err, SPT_EBUSY,
                          "the study is running; callbacks are set before");
     }
@@ -33,8 +34,7 @@ static int32_t hang(spt_study *study, spt__hook *hook, void *user, spt_destroy_f
 int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *user,
                                 spt_destroy_fn destroy)
 {
-    SPT__REQUIRE(study != NULL);
-    SPT__TRY(hang(study, &study->objective_hook, user, destroy));
+    SPT__TRY(hang(study, study != NULL ? &study->objective_hook : NULL, user, destroy));
     study->objective = fn;
     study->cv = NULL;
     return SPT_OK;
@@ -42,8 +42,7 @@ int32_t spt_study_set_objective(spt_study *study, spt_objective_fn fn, void *use
 
 int32_t spt_study_set_check(spt_study *study, spt_check_fn fn, void *user, spt_destroy_fn destroy)
 {
-    SPT__REQUIRE(study != NULL);
-    SPT__TRY(hang(study, &study->check_hook, user, destroy));
+    SPT__TRY(hang(study, study != NULL ? &study->check_hook : NULL, user, destroy));
     study->check = fn;
     return SPT_OK;
 }
@@ -73,8 +72,7 @@ int32_t spt_study_set_sampler(spt_study *s, spt_sampler *sampler)
 
 int32_t spt_study_set_events(spt_study *study, spt_event_fn fn, void *user, spt_destroy_fn destroy)
 {
-    SPT__REQUIRE(study != NULL);
-    SPT__TRY(hang(study, &study->events_hook, user, destroy));
+    SPT__TRY(hang(study, study != NULL ? &study->events_hook : NULL, user, destroy));
     study->events = fn;
     return SPT_OK;
 }
@@ -303,4 +301,12 @@ int32_t spt_study_history(spt_study *s, spt_history **out)
     }
     *out = h;
     return SPT_OK;
+}
+
+int32_t spt__study_host_check(spt_study *s, const spt_config *config)
+{
+    const int32_t said = s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
+    if (said <= 0) return said;
+    return spt__fail(&s->ctx->err, SPT_ECALLBACK,
+                     "the check returned %d; SPT_OK and negative statuses are possible", (int)said);
 }

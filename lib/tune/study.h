@@ -147,6 +147,7 @@ struct spt_trial {
     spt_trial *next_live;
     bool repeats; /* another trial's configuration, for its mean: nobody gives it up */
     bool told;
+    bool lent;     /* to an objective: the run frees it */
     int32_t state; /* spt_trial_state, as stored */
     double value;
 };
@@ -160,6 +161,8 @@ void spt__rules_init(spt__rules *rules);
 /* Begin and end what callbacks may not do: SPT_EBUSY while the study runs. Between them the study
  * stays, also if a callback frees it. */
 int32_t spt__study_enter(spt_study *study);
+/* What the host's check says, SPT_OK without one. */
+int32_t spt__study_host_check(spt_study *study, const spt_config *config);
 void spt__study_leave(spt_study *study);
 
 /* A new trial, for the run loop. */

@@ -198,12 +198,10 @@ static void leave_live(const spt_trial *t)
         }
 }
 
-int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double value)
+int32_t spt_trial_tell(spt_trial *trial, int32_t state, double value)
 {
-    SPT__REQUIRE(study != NULL && trial != NULL);
-    spt__err *e = &study->ctx->err;
-    if (trial->study != study)
-        return spt__fail(e, SPT_EINVAL, "trial %lld is of another study", (long long)trial->number);
+    SPT__REQUIRE(trial != NULL);
+    spt__err *e = &trial->study->ctx->err;
     if (trial->told)
         return spt__fail(e, SPT_EBUSY, "trial %lld has ended already", (long long)trial->number);
     if (state != SPT_TRIAL_COMPLETE && state != SPT_TRIAL_PRUNED && state != SPT_TRIAL_FAILED)
@@ -229,14 +227,14 @@ int32_t spt_study_tell(spt_study *study, spt_trial *trial, int32_t state, double
 
 void spt_trial_free(spt_trial *t)
 {
-    if (t == NULL) return;
+    if (t == NULL || t->lent) return; /* an objective frees what is the run's */
     spt_study *study = t->study;
     spt_ctx *ctx = study->ctx;
     if (!t->told) {
         /* Nothing can be said of a failure here; the trial would be found stale later. */
         const spt__err before = ctx->err;
         if (spt_trial_set_text(t, "reason", "abandoned") >= 0)
-            (void)spt_study_tell(study, t, SPT_TRIAL_FAILED, NAN);
+            (void)spt_trial_tell(t, SPT_TRIAL_FAILED, NAN);
         ctx->err = before;
     }
     leave_live(t);

@@ -61,7 +61,7 @@ static int make_cv(work *w)
         const char *name;
         double value;
     } knobs[] = {{"folds", (double)w->folds}, {"epochs", (double)w->epochs}, {"batch_size", BATCH}};
-    TRY(spt_objective_options_new(w->ctx, &options));
+    TRY(spt_cv_options_new(w->ctx, &options));
     int32_t status = SPT_OK;
     for (size_t i = 0; i < sizeof knobs / sizeof knobs[0] && status >= 0; i++)
         status = spt_options_set_number(options, knobs[i].name, knobs[i].value);
@@ -77,7 +77,7 @@ static int target_sd(work *w)
     double *y = malloc((size_t)w->rows * sizeof *y), mean = 0, squares = 0;
     if (y == NULL) return -1;
     const int32_t status =
-        spt_dataset_numbers(w->dataset, spt_dataset_find_column(w->dataset, "carbon"), y);
+        spt_dataset_numbers(w->dataset, spt_dataset_find_column(w->dataset, "carbon"), y, w->rows);
     for (int64_t i = 0; i < w->rows && status >= 0; i++)
         mean += y[i] / (double)w->rows;
     for (int64_t i = 0; i < w->rows && status >= 0; i++)
@@ -106,7 +106,7 @@ static int one_trial(work *w, double *loss)
     spt_trial *trial = NULL;
     TRY(spt_study_ask_given(w->study, w->config, &trial));
     int32_t status = spt_cv_objective(trial, loss, w->cv);
-    if (status >= 0) status = spt_study_tell(w->study, trial, SPT_TRIAL_COMPLETE, *loss);
+    if (status >= 0) status = spt_trial_tell(trial, SPT_TRIAL_COMPLETE, *loss);
     spt_trial_free(trial);
     return status;
 }

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
     must(ctx, spt_ctx_new(NULL, &ctx));
     must(ctx, spt_ctx_set_threads(ctx, atoi(argv[5])));
     spt_history *history = history_of(ctx, argv[1], atoi(argv[2]), &parameters);
-    must(ctx, spt_forest_options_new(ctx, &forest));
+    must(ctx, spt_fanova_options_new(ctx, &forest));
     must(ctx, spt_options_set_number(forest, "trees", atoi(argv[4])));
     for (int i = 0; i < atoi(argv[6]); i++) {
         spt_fanova *f = NULL;
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
         must(ctx, spt_fanova_new(ctx, history, forest, &f));
         const double seconds = bench_now() - start;
         printf("%.6f %lld %d %.4f\n", seconds, (long long)spt_fanova_pair_count(f),
-               spt_fanova_count(f), spt_fanova_out_of_bag(f));
+               (int)spt_fanova_count(f), spt_fanova_out_of_bag(f));
         spt_fanova_free(f);
     }
     spt_options_free(forest);

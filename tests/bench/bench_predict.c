@@ -35,8 +35,8 @@ static int train(work *w)
     if (status >= 0) status = spt_options_set_number(options, "batch_size", (double)w->job->batch);
     if (status >= 0) status = spt_options_set_number(options, "epochs", 2);
     if (status >= 0)
-        status = spt_network_fit(w->network, w->x, w->y, NULL, rows, TRAINING, NULL, 0, options,
-                                 NULL, NULL, NULL);
+        status = spt_network_fit(w->network, w->x, w->y, NULL, TRAINING, rows, TRAINING, NULL, 0,
+                                 options, NULL, NULL, NULL);
     spt_options_free(options);
     return status;
 }
@@ -95,7 +95,7 @@ static int write_weights(work *w, const char *folder)
             at += snprintf(list + at, sizeof list - (size_t)at, ", %d", (int)info.dims[d]);
         at += snprintf(list + at, sizeof list - (size_t)at, "]");
         float *grown = realloc(values, (size_t)(total + info.size) * sizeof *values);
-        if (grown == NULL || spt_network_get(w->network, i, grown + total) < 0) {
+        if (grown == NULL || spt_network_values(w->network, i, grown + total, info.size) < 0) {
             free(grown != NULL ? grown : values);
             return -1;
         }

@@ -51,7 +51,7 @@ static void replay(bench *b, spt_study *study, int64_t index, outcome *o)
     spt_record_init(&info, sizeof info);
     TRY(spt_history_trial(b->h, index, &info));
     if (info.state != SPT_TRIAL_COMPLETE || info.n_steps != b->k) return;
-    TRY(spt_history_steps(b->h, index, NULL, values));
+    TRY(spt_history_steps(b->h, index, NULL, values, FOLDS));
     if (numbers(spt_history_attribute(b->h, index, "fold_epochs"), epochs) != b->k) return;
     TRY(spt_study_ask_given(study, spt_history_config(b->h, index), &t));
     while (done < b->k && !prune) {
@@ -61,7 +61,7 @@ static void replay(bench *b, spt_study *study, int64_t index, outcome *o)
         TRY(spt_trial_report(t, fold, values[fold]));
         prune = done < b->k && spt_trial_should_prune(t) == SPT_PRUNED;
     }
-    TRY(spt_study_tell(study, t, prune ? SPT_TRIAL_PRUNED : SPT_TRIAL_COMPLETE, sum / done));
+    TRY(spt_trial_tell(t, prune ? SPT_TRIAL_PRUNED : SPT_TRIAL_COMPLETE, sum / done));
     o->trials++;
     o->pruned += prune;
     if (!prune && !(info.value >= o->best)) {

@@ -78,9 +78,9 @@ static spt_study *open_study(spt_ctx *ctx, const char *file, const spt_space *sp
     return study;
 }
 
-static void tell(spt_ctx *ctx, spt_study *study, spt_trial *trial)
+static void tell(spt_ctx *ctx, spt_trial *trial)
 {
-    must(ctx, spt_study_tell(study, trial, SPT_TRIAL_COMPLETE, loss_of(spt_trial_config(trial))));
+    must(ctx, spt_trial_tell(trial, SPT_TRIAL_COMPLETE, loss_of(spt_trial_config(trial))));
 }
 
 static void make(spt_ctx *ctx, const char *file, int32_t parameters)
@@ -92,7 +92,7 @@ static void make(spt_ctx *ctx, const char *file, int32_t parameters)
     for (int i = 0; i < 2; i++) {
         spt_trial *trial = NULL;
         must(ctx, spt_study_ask(study, &trial));
-        tell(ctx, study, trial);
+        tell(ctx, trial);
         spt_trial_free(trial);
     }
     spt_study_free(study);
@@ -129,7 +129,7 @@ static void time_work(spt_ctx *ctx, const char *file, int64_t pairs, int64_t run
         const moment start = now();
         must(ctx, spt_study_ask(study, &trial));
         const moment asked = now();
-        tell(ctx, study, trial);
+        tell(ctx, trial);
         const moment told = now();
         printf("%.4f %.4f %.4f %.4f\n", 1e3 * (asked.wall - start.wall),
                1e3 * (told.wall - asked.wall), 1e3 * (asked.cpu - start.cpu),

@@ -39,8 +39,8 @@ static void *train(void *user)
     lane *l = user;
     spt_training_report report;
     spt_record_init(&report, sizeof report);
-    l->status = spt_network_fit(l->network, l->x, l->y, NULL, l->rows, l->job->rows, NULL, 0,
-                                l->options, NULL, NULL, &report);
+    l->status = spt_network_fit(l->network, l->x, l->y, NULL, l->job->rows, l->rows, l->job->rows,
+                                NULL, 0, l->options, NULL, NULL, &report);
     l->loss = report.loss;
     return NULL;
 }

@@ -78,10 +78,14 @@ int32_t bench_dataset(spt_ctx *ctx, int64_t n, spt_dataset **out)
     shape_tables(axis, table);
     for (int64_t i = 0; i < n; i++)
         spectrum(i, table, x + i * BENCH_BANDS, &y[i]);
-    spt_matrix_init(&view, SPT_FLOAT32, x, n, BENCH_BANDS);
+    spt_record_init(&view, sizeof view);
+    view.dtype = SPT_FLOAT32;
+    view.data = x;
+    view.rows = n;
+    view.cols = BENCH_BANDS;
     status =
         spt_dataset_new(ctx, &view, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &bare);
-    if (status >= 0) status = spt_dataset_with_numbers(ctx, bare, "carbon", y, out);
+    if (status >= 0) status = spt_dataset_with_numbers(ctx, bare, "carbon", y, n, out);
 done:
     spt_dataset_free(bare);
     free(x);
@@ -116,13 +120,15 @@ int32_t bench_inputs(spt_ctx *ctx, const bench_job *job, int64_t rows, float **x
     if ((status = spt_dataset_crop(ctx, all, axis[0], axis[job->bands - 1], &dataset)) < 0)
         goto done;
     if ((status = spt_prep_new(ctx, &prep)) < 0) goto done;
-    status = spt_prep_channels(ctx, prep, dataset, job->mask, SPT_FLOAT32, *x);
+    status = spt_prep_channels(ctx, prep, dataset, job->mask, SPT_FLOAT32, *x,
+                               rows * job->bands * job->channels);
     if (status >= 0)
         status = spt_scaler_fit(ctx, *x, rows, job->bands, job->channels, NULL, 0,
                                 SPT_SCALE_CHANNEL, &scaler);
     if (status >= 0) status = spt_scaler_apply(scaler, *x, rows);
     if (status >= 0)
-        status = spt_dataset_numbers(dataset, spt_dataset_find_column(dataset, "carbon"), carbon);
+        status =
+            spt_dataset_numbers(dataset, spt_dataset_find_column(dataset, "carbon"), carbon, rows);
     if (status >= 0) standardise(carbon, rows, *y);
 done:
     free(carbon);

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Every public header compiles by itself, as C11 and (where there is a compiler) as C++, with all
-# warnings on; and every exported function is declared in one of them.
-# usage: headers.sh SOURCE-FOLDER LIBRARY
+# Every public header compiles by itself, as C90, C11 and C++11, with every compiler that is here and all warnings on;
+# none includes more than two headers of the C library, so that no dependency shows; none defines a name of another's.
+# usage: headers.sh SOURCE-FOLDER
 set -u
-src=$1 library=$2
+src=$1
 passed=0 failed=0
 verdict()
 {
@@ -15,31 +15,52 @@ verdict()
         echo "FAIL $2"
     fi
 }
-for header in "$src"/include/spectune.h "$src"/include/spectune/*.h; do
-    name=${header#"$src"/include/}
-    printf '#include <%s>\ntypedef int nothing;\n' "$name" |
-        "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I"$src/include" \
-            -fsyntax-only -x c -
-    verdict $? "$name as C11"
-    if command -v "${CXX:-c++}" >/dev/null 2>&1; then
-        printf '#include <%s>\n' "$name" |
-            "${CXX:-c++}" -std=c++11 -Wall -Wextra -Wpedantic -Werror -I"$src/include" -fsyntax-only -x c++ -
-        verdict $? "$name as C++11"
-    else
-        echo "skip $name as C++11: no C++ compiler here"
-    fi
+# The names that the macros of a translation unit have.
+macros()
+{
+    "${CC:-cc}" -std=c11 -I"$src/include" -dM -E -x c - | awk '{ sub(/\(.*/, "", $2); print $2 }' | sort -u
+}
+# compile COMPILER STANDARD LANGUAGE HEADER
+compile()
+{
+    printf '#include <%s>\ntypedef int nothing;\n' "$4" |
+        "$1" -std="$2" -Wall -Wextra -Wpedantic -pedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Werror \
+            -I"$src/include" -fsyntax-only -x "$3" -
+}
+compilers=$(for c in gcc clang; do command -v $c >/dev/null 2>&1 && echo $c; done)
+for compiler in ${compilers:-${CC:-cc}}; do
+    for header in "$src"/include/spectune.h "$src"/include/spectune/*.h; do
+        name=${header#"$src"/include/}
+        for standard in c90 c11; do
+            compile "$compiler" $standard c "$name"
+            verdict $? "$name as $standard, $compiler"
+        done
+    done
 done
-# One name a line, of what the library exports and of what the headers declare.
-exported=$(nm -D --defined-only "$library" | awk '$2 == "T" || $2 == "D" || $2 == "B" || $2 == "R" { print $3 }' |
-    sed 's/@.*//' | sort -u)
-declared=$(cat "$src"/include/spectune/*.h | tr '\n' ' ' | grep -o 'SPT_API [^;]*' |
-    grep -o 'spt_[a-z0-9_]*(' | sed 's/($//' | sort -u)
-for name in $exported; do
-    printf '%s\n' "$declared" | grep -qx "$name"
-    verdict $? "$name is declared"
+for compiler in g++ clang++; do
+    command -v "$compiler" >/dev/null 2>&1 || { echo "skip $compiler: not here" && continue; }
+    for header in "$src"/include/spectune.h "$src"/include/spectune/*.h; do
+        name=${header#"$src"/include/}
+        compile "$compiler" c++11 c++ "$name"
+        verdict $? "$name as c++11, $compiler"
+    done
 done
-for name in $declared; do
-    printf '%s\n' "$exported" | grep -qx "$name" || { verdict 1 "$name is exported"; }
-done
+foreign=$(grep -hn '^ *# *include' "$src"/include/spectune.h "$src"/include/spectune/*.h |
+    grep -v -E 'include (<std(def|int)\.h>|"(spectune/)?[a-z]+\.h")')
+[ -z "$foreign" ]
+verdict $? "nothing is included but stddef.h, stdint.h and headers of ours $foreign"
+foreign=$(printf '#include <stddef.h>\n#include <stdint.h>\n' | macros >"${TMPDIR:-/tmp}/spectune-macros.$$"
+    printf '#include <spectune.h>\n' | macros | comm -13 "${TMPDIR:-/tmp}/spectune-macros.$$" - | grep -v -E '^(SPT_|SPECTUNE_)'
+    rm -f "${TMPDIR:-/tmp}/spectune-macros.$$")
+[ -z "$foreign" ]
+verdict $? "every macro starts with SPT_ or SPECTUNE_ $foreign"
+name='([a-zA-Z0-9_]+)'
+foreign=$(cat "$src"/include/spectune/*.h | sed -n -E "s/^\} $name;.*/\1/p; s/^typedef [^(]*\(\*$name\).*/\1/p; s/^typedef struct $name $name;.*/\2/p" |
+    grep -v '^spt_')
+[ -z "$foreign" ]
+verdict $? "every type starts with spt_ $foreign"
+foreign=$(grep -ohE '^ +(X\()?[A-Z][A-Z0-9_]+( =|,)' "$src"/include/spectune/*.h | sed 's/X(//; s/[ =,]//g' | grep -v '^SPT_')
+[ -z "$foreign" ]
+verdict $? "every constant starts with SPT_ $foreign"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install into an empty folder, then build and run a program outside the tree against what was
-# installed, as a host would: through pkg-config, shared and static, as C and as C++.
+# installed, as a host would: through pkg-config and CMake, shared and static, as C and as C++.
 # usage: install.sh SOURCE-FOLDER BUILD-FOLDER
 set -u
 src=$1 build=$2
@@ -78,6 +78,84 @@ if command -v "${CXX:-c++}" >/dev/null 2>&1; then
     "${CXX:-c++}" -std=c++11 -Wall "$work/host.cpp" -o "$work/cpp" $(flags --cflags --libs) &&
         [ "$(LD_LIBRARY_PATH=$lib "$work/cpp")" = "$version small 1" ]
     verdict $? "the same as C++"
+fi
+if command -v "${CXX:-c++}" >/dev/null 2>&1; then
+    # The example that is C++, as its reader would build it; what it says is asked in tests/examples.
+    instrument()
+    {
+        LD_LIBRARY_PATH=$lib "$1" "$src/tests/golden/1/model.xml" <"$work/stream.csv" 2>>"$work/log" | grep -c '^one,[0-9.]*,$'
+    }
+    printf 'id,1000,1100,1190\none,0.3,0.4,0.35\n' >"$work/stream.csv"
+    # shellcheck disable=SC2046
+    "${CXX:-c++}" -std=c++11 -Wall "$src/examples/instrument.cpp" -o "$work/instrument" $(flags --cflags --libs) &&
+        [ "$(instrument "$work/instrument")" = 1 ]
+    verdict $? "the C++ example links and runs"
+    # shellcheck disable=SC2046,SC2086
+    "${CXX:-c++}" -std=c++11 "$src/examples/instrument.cpp" -o "$work/instrument" $(flags --cflags) "$lib"/libspectune.a \
+        $(env -u PKG_CONFIG_SYSROOT_DIR pkg-config --libs $modules) $below && [ "$(instrument "$work/instrument")" = 1 ]
+    verdict $? "and statically, too"
+fi
+# The same without what tells where the library is: the checks above mean something.
+"${CC:-cc}" -std=c11 "$work/host.c" -o "$work/nowhere" -lspectune >/dev/null 2>&1
+[ $? != 0 ]
+verdict $? "without pkg-config's flags nothing is found"
+if command -v cmake >/dev/null 2>&1; then
+    mkdir "$work/cmake"
+    cp "$work/host.c" "$src/examples/instrument.cpp" "$work/cmake"
+    cat >"$work/cmake/CMakeLists.txt" <<'LISTS'
+cmake_minimum_required(VERSION 3.13)
+project(host C CXX)
+set(CMAKE_CXX_STANDARD 11)
+find_package(spectune ${WANTED} REQUIRED ${COMPONENTS})
+foreach(source host.c instrument.cpp)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name}_shared ${source})
+  target_link_libraries(${name}_shared PRIVATE spectune::spectune)
+  if(TARGET spectune::static)
+    add_executable(${name}_static ${source})
+    target_link_libraries(${name}_static PRIVATE spectune::static)
+  endif()
+endforeach()
+message(STATUS "spectune ${spectune_VERSION}")
+LISTS
+    # The system's own pkg-config from here on: CMake is to find ours by itself.
+    by_cmake()
+    {
+        env -u PKG_CONFIG_PATH -u PKG_CONFIG_SYSROOT_DIR cmake -S "$work/cmake" -B "$work/cmake/$1" -DCMAKE_C_COMPILER="${CC:-cc}" \
+            "$2" "$3" "$4" >"$work/cmake.log" 2>&1
+    }
+    built()
+    {
+        by_cmake "$@" && cmake --build "$work/cmake/$1" >>"$work/cmake.log" 2>&1 || { cat "$work/cmake.log" && return 1; }
+    }
+    built first -DCMAKE_PREFIX_PATH="$home" -DWANTED="$version" -DCOMPONENTS="COMPONENTS;static"
+    verdict $? "CMake finds, builds and links, shared and static"
+    for kind in shared static; do
+        [ "$("$work/cmake/first/host_$kind")" = "$version small 1" ] && [ "$(instrument "$work/cmake/first/instrument_$kind")" = 1 ]
+        verdict $? "the programs of CMake run, $kind"
+    done
+    mv "$work/root" "$work/moved"
+    built second -DCMAKE_PREFIX_PATH="$work/moved$prefix" -DWANTED= -DCOMPONENTS=
+    verdict $? "CMake finds an installation that was moved"
+    mv "$work/moved" "$work/root"
+    by_cmake third -DWANTED= -DCOMPONENTS= -DCMAKE_PREFIX_PATH="$work"
+    [ $? != 0 ] && grep -q 'spectuneConfig.cmake' "$work/cmake.log"
+    verdict $? "without its folder CMake finds nothing"
+    for wanted in 9.9 0.99; do
+        by_cmake "wanted-$wanted" -DCMAKE_PREFIX_PATH="$home" -DWANTED=$wanted -DCOMPONENTS=
+        [ $? != 0 ] && grep -q "version: $version" "$work/cmake.log"
+        verdict $? "version $wanted is refused, and ours named"
+    done
+    by_cmake component -DCMAKE_PREFIX_PATH="$home" -DWANTED=0.1 -DCOMPONENTS="COMPONENTS;nonesuch"
+    [ $? != 0 ] && tr -s ' \n' ' ' <"$work/cmake.log" | grep -q 'nonesuch is not known'
+    verdict $? "a component that there is not is refused, and named"
+    rm "$lib/libspectune.so.0"
+    by_cmake broken -DCMAKE_PREFIX_PATH="$home" -DWANTED=0.1 -DCOMPONENTS=
+    [ $? != 0 ] && tr -s ' \n' ' ' <"$work/cmake.log" | grep -q 'libspectune.so.0 is missing'
+    verdict $? "an installation that lacks its library is refused"
+    ln -s "libspectune.so.$version" "$lib/libspectune.so.0"
+else
+    echo "skip CMake: not here (Debian: cmake)"
 fi
 LD_LIBRARY_PATH=$lib "$home/bin/spectune" --version | grep -q "$version"
 verdict $? "the installed tool runs"

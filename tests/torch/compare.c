@@ -319,7 +319,7 @@ static int32_t compare_weights(work *w)
     for (uint32_t i = 0; i < w->c->n_tensors; i++) {
         const torch_tensor *t = &w->c->tensors[i];
         if (t->flags & TORCH_UNDETERMINED) continue;
-        SPT__TRY(spt_network_get(w->network, i, w->out));
+        SPT__TRY(spt_network_values(w->network, i, w->out, (int64_t)t->size));
         note(w, TORCH_WEIGHT, difference(w->out, t->final, t->size, largest(t->final, t->size)),
              w->network->tensors[i].name);
     }
@@ -330,7 +330,8 @@ static int32_t set_tensors(work *w, bool final)
 {
     for (uint32_t i = 0; i < w->c->n_tensors; i++) {
         const torch_tensor *t = &w->c->tensors[i];
-        SPT__TRY(spt_network_set(w->network, i, final ? t->final : t->initial));
+        SPT__TRY(
+            spt_network_set_values(w->network, i, final ? t->final : t->initial, (int64_t)t->size));
     }
     return SPT_OK;
 }

@@ -34,6 +34,21 @@ static inline bool testing_kernels_run(void)
     return false;
 }
 
+/* Places of an array, as functions of the library take them. */
+#define LENGTH(array) ((int64_t)(sizeof(array) / sizeof((array)[0])))
+
+/* A view of rows that follow each other. */
+static inline spt_matrix matrix_of(int32_t dtype, const void *data, int64_t rows, int64_t cols)
+{
+    spt_matrix m;
+    spt_record_init(&m, sizeof m);
+    m.dtype = dtype;
+    m.data = data;
+    m.rows = rows;
+    m.cols = cols;
+    return m;
+}
+
 /* The call must succeed; else the test fails with the library's own words. */
 #define OK(ctx, call)                                                                    \
     do {                                                                                 \

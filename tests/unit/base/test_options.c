@@ -40,14 +40,14 @@ START_TEST(null_handles_are_survived)
     ck_assert_int_eq(spt_options_describe(NULL, 0, &info), SPT_EINVAL);
     ck_assert_int_eq(spt_options_set_number(NULL, "epochs", 1), SPT_EINVAL);
     ck_assert_int_eq(spt_options_set_text(NULL, "epochs", "1"), SPT_EINVAL);
-    ck_assert_int_eq(spt_options_get_number(NULL, "epochs", &v), SPT_EINVAL);
-    ck_assert_int_eq(spt_options_get_text(NULL, "note", &t), SPT_EINVAL);
+    ck_assert_int_eq(spt_options_number(NULL, "epochs", &v), SPT_EINVAL);
+    ck_assert_int_eq(spt_options_text(NULL, "note", &t), SPT_EINVAL);
     setup();
     ck_assert_int_eq(spt_options_describe(options, 0, NULL), SPT_EINVAL);
     ck_assert_int_eq(spt_options_set_number(options, NULL, 1), SPT_EINVAL);
     ck_assert_int_eq(spt_options_set_text(options, "note", NULL), SPT_EINVAL);
-    ck_assert_int_eq(spt_options_get_number(options, "epochs", NULL), SPT_EINVAL);
-    ck_assert_int_eq(spt_options_get_text(options, "note", NULL), SPT_EINVAL);
+    ck_assert_int_eq(spt_options_number(options, "epochs", NULL), SPT_EINVAL);
+    ck_assert_int_eq(spt_options_text(options, "note", NULL), SPT_EINVAL);
     teardown();
 }
 END_TEST
@@ -78,11 +78,11 @@ START_TEST(numbers_are_set_and_read)
 {
     double v = 0;
     setup();
-    OK(ctx, spt_options_get_number(options, "learning_rate", &v));
+    OK(ctx, spt_options_number(options, "learning_rate", &v));
     ck_assert(v == 0.001);
     OK(ctx, spt_options_set_number(options, "learning_rate", 1));
     OK(ctx, spt_options_set_text(options, "epochs", "50"));
-    OK(ctx, spt_options_get_number(options, "epochs", &v));
+    OK(ctx, spt_options_number(options, "epochs", &v));
     ck_assert(v == 50);
     FAILS(ctx, SPT_EINVAL, "training option 'learning_rate' is 2; 1e-06 to 1 are possible",
           spt_options_set_number(options, "learning_rate", 2));
@@ -96,8 +96,8 @@ START_TEST(numbers_are_set_and_read)
     FAILS(ctx, SPT_EINVAL, "takes a text, not a number",
           spt_options_set_number(options, "note", 1));
     FAILS(ctx, SPT_EINVAL, "one of a list", spt_options_set_number(options, "optimizer", 1));
-    FAILS(ctx, SPT_EINVAL, "is a text", spt_options_get_number(options, "note", &v));
-    OK(ctx, spt_options_get_number(options, "learning_rate", &v));
+    FAILS(ctx, SPT_EINVAL, "is a text", spt_options_number(options, "note", &v));
+    OK(ctx, spt_options_number(options, "learning_rate", &v));
     ck_assert(v == 1);
     teardown();
 }
@@ -107,19 +107,19 @@ START_TEST(texts_are_set_and_read)
 {
     const char *t = NULL;
     setup();
-    OK(ctx, spt_options_get_text(options, "optimizer", &t));
+    OK(ctx, spt_options_text(options, "optimizer", &t));
     ck_assert_str_eq(t, "adam");
-    OK(ctx, spt_options_get_text(options, "note", &t));
+    OK(ctx, spt_options_text(options, "note", &t));
     ck_assert_str_eq(t, "");
     OK(ctx, spt_options_set_text(options, "optimizer", "rmsprop"));
-    OK(ctx, spt_options_get_text(options, "optimizer", &t));
+    OK(ctx, spt_options_text(options, "optimizer", &t));
     ck_assert_str_eq(t, "rmsprop");
     FAILS(ctx, SPT_EINVAL, "is 'rms'; possible are adam, sgd, rmsprop",
           spt_options_set_text(options, "optimizer", "rms"));
     FAILS(ctx, SPT_EINVAL, "possible are", spt_options_set_text(options, "optimizer", ""));
     FAILS(ctx, SPT_EINVAL, "possible are", spt_options_set_text(options, "optimizer", "adam|sgd"));
     FAILS(ctx, SPT_EINVAL, "UTF-8", spt_options_set_text(options, "note", "\xe4"));
-    FAILS(ctx, SPT_EINVAL, "is a number", spt_options_get_text(options, "epochs", &t));
+    FAILS(ctx, SPT_EINVAL, "is a number", spt_options_text(options, "epochs", &t));
     ck_assert_ptr_null(t);
     teardown();
 }
@@ -134,8 +134,8 @@ START_TEST(unknown_names_are_answered_with_the_nearest)
     FAILS(ctx, SPT_ENOTFOUND, "'learning_rate'",
           spt_options_set_text(options, "Learning_Rate", "1"));
     FAILS(ctx, SPT_ENOTFOUND, "there are learning_rate, epochs, optimizer",
-          spt_options_get_number(options, "zzzzzzzz", &v));
-    FAILS(ctx, SPT_ENOTFOUND, "", spt_options_get_number(options, "", &v));
+          spt_options_number(options, "zzzzzzzz", &v));
+    FAILS(ctx, SPT_ENOTFOUND, "", spt_options_number(options, "", &v));
     teardown();
 }
 END_TEST
@@ -168,7 +168,7 @@ START_TEST(copies_are_independent_and_keep_their_context)
     OK(ctx, spt_options_set_text(options, "note", "second"));
     teardown();
     const char *t = NULL;
-    ck_assert_int_eq(spt_options_get_text(copy, "note", &t), SPT_OK);
+    ck_assert_int_eq(spt_options_text(copy, "note", &t), SPT_OK);
     ck_assert_str_eq(t, "first");
     ck_assert_int_eq(spt__option_int(copy, NULL, "epochs"), 3);
     ck_assert_int_eq(spt_options_set_number(copy, "epochs", 0), SPT_EINVAL);

@@ -26,7 +26,7 @@ static void check_table(const spt_dataset *ds, double first, double step, int ba
     double got[2 * 64];
     ck_assert_int_eq(spt_dataset_rows(ds), 2);
     ck_assert_int_eq(spt_dataset_bands(ds), bands);
-    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 2, got), SPT_OK);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 2, got, LENGTH(got)), SPT_OK);
     for (int j = 0; j < bands; j++) {
         RELATIVE(spt_dataset_axis(ds)[j], first + j * step, 1e-12);
         for (int i = 0; i < 2; i++)
@@ -111,12 +111,12 @@ START_TEST(decimal_commas_in_headers)
     ck_assert_double_eq(spt_dataset_axis(ds)[0], 350.5);
     ck_assert_double_eq(spt_dataset_axis(ds)[9], 355);
     ck_assert_int_eq(spt_dataset_axis_is_even(ds), 1);
-    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, got), SPT_OK);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, got, LENGTH(got)), SPT_OK);
     ck_assert_double_eq(got[8], 0.9);
     ck_assert_str_eq(spt_dataset_id(ds, 0), "A;1");
     ck_assert_ptr_nonnull(
         note_with(ds, "cells are separated by semicolons, the decimal mark is a comma"));
-    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "pH"), got));
+    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "pH"), got, LENGTH(got)));
     ck_assert_double_eq(got[0], 6.5);
     ck_assert_str_eq(spt_dataset_text(ds, 0, spt_dataset_find_column(ds, "pH")), "6,5");
     spt_dataset_free(ds);
@@ -179,7 +179,7 @@ START_TEST(dialects)
         ck_assert_msg(status == SPT_OK, "case %zu: %s", k, spt_ctx_last_error(ctx));
         ck_assert_int_eq(spt_dataset_rows(ds), 2);
         ck_assert_int_eq(spt_dataset_bands(ds), 10);
-        ck_assert_int_eq(spt_dataset_spectra(ds, 0, 2, got), SPT_OK);
+        ck_assert_int_eq(spt_dataset_spectra(ds, 0, 2, got, LENGTH(got)), SPT_OK);
         ck_assert_mem_eq(got, expected, sizeof expected);
         ck_assert_mem_eq(got + 10, expected, sizeof expected);
         ck_assert_msg(strcmp(spt_dataset_id(ds, 1), cases[k].id) == 0, "case %zu: '%s'", k,
@@ -325,13 +325,13 @@ START_TEST(two_sets_of_bands)
     ck_assert_ptr_nonnull(note_with(ds, "warning: 60 further bands, 'scan_mir.600_abs' to "
                                         "'scan_mir.718_abs', are left out"));
     ck_assert_ptr_nonnull(note_with(ds, "the headers speak of reflectance"));
-    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, got), SPT_OK);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, got, LENGTH(got)), SPT_OK);
     ck_assert_double_eq(got[0], 60);
     spt_dataset_free(ds);
     OK(ctx, read_text(ctx, text, "bands=scan_mir.", &ds));
     ck_assert_int_eq(spt_dataset_bands(ds), 60);
     ck_assert_int_eq(spt_dataset_axis_unit(ds), SPT_AXIS_CM1);
-    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, got), SPT_OK);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, got, LENGTH(got)), SPT_OK);
     ck_assert_double_eq(got[59], 59);
     spt_dataset_free(ds);
     FAILS(ctx, SPT_EFORMAT, "no band columns start with 'mir.'",

@@ -23,7 +23,7 @@ START_TEST(joining)
     OK(ctx, spt_dataset_join_csv(ctx, ds, path, NULL, NULL, &joined));
     ck_assert_int_eq(spt_dataset_columns(joined), 4);
     double soc[4];
-    OK(ctx, spt_dataset_numbers(joined, spt_dataset_find_column(joined, "soc"), soc));
+    OK(ctx, spt_dataset_numbers(joined, spt_dataset_find_column(joined, "soc"), soc, LENGTH(soc)));
     ck_assert(isnan(soc[0]) && soc[1] == 1.5 && isnan(soc[2]) && isnan(soc[3]));
     int64_t w = spt_dataset_find_column(joined, "w");
     ck_assert_str_eq(spt_dataset_text(joined, 0, w), "v");
@@ -36,7 +36,7 @@ START_TEST(joining)
     /* by a column of the key's name, where that is not what names the rows */
     write_file(path, "SITE_,soc\nx,3\nz,4\n");
     OK(ctx, spt_dataset_join_csv(ctx, ds, path, "SITE_", NULL, &joined));
-    OK(ctx, spt_dataset_numbers(joined, spt_dataset_find_column(joined, "soc"), soc));
+    OK(ctx, spt_dataset_numbers(joined, spt_dataset_find_column(joined, "soc"), soc, LENGTH(soc)));
     ck_assert(soc[0] == 3 && isnan(soc[1]) && soc[2] == 3 && soc[3] == 4);
     spt_dataset_free(joined);
     /* onto a subset, by a named key */
@@ -44,7 +44,7 @@ START_TEST(joining)
     OK(ctx, spt_dataset_take(ctx, ds, rows, 2, &some));
     write_file(path, "soc,key\n9,c\n8,b\n");
     OK(ctx, spt_dataset_join_csv(ctx, some, path, "key", NULL, &joined));
-    OK(ctx, spt_dataset_numbers(joined, spt_dataset_find_column(joined, "soc"), soc));
+    OK(ctx, spt_dataset_numbers(joined, spt_dataset_find_column(joined, "soc"), soc, LENGTH(soc)));
     ck_assert(soc[0] == 9 && soc[1] == 8);
     spt_dataset_free(joined);
     spt_dataset_free(some);
@@ -83,11 +83,11 @@ START_TEST(shipped_data)
     ck_assert_int_eq(spt_dataset_axis_is_even(ds), 1);
     ck_assert_int_eq(count_warnings(ds), 0);
     double fat[215], sum = 0, first[100];
-    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "fat"), fat));
+    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "fat"), fat, LENGTH(fat)));
     for (int i = 0; i < 215; i++)
         sum += fat[i];
     NEAR(sum, 3900.6, 1e-9);
-    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, first), SPT_OK);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 1, first, LENGTH(first)), SPT_OK);
     ck_assert_double_eq(first[0], 2.61776);
     OK(ctx, spt_dataset_select(ctx, ds, "split", "T", 1, &test));
     ck_assert_int_eq(spt_dataset_rows(test), 43);
@@ -118,8 +118,8 @@ START_TEST(memory_runs_out)
         if (s == SPT_OK) s = spt_dataset_average(ctx, ds[0], "id", &ds[5]);
         if (s == SPT_OK)
             s = spt_dataset_resample(ctx, ds[0], (const double[]){1101, 1103}, 2, &ds[6]);
-        if (s == SPT_OK) s = spt_folds_make(ctx, ds[0], NULL, 2, 1, fold);
-        if (s == SPT_OK) s = spt_folds_make(ctx, ds[0], "id", 2, 1, fold);
+        if (s == SPT_OK) s = spt_dataset_folds(ctx, ds[0], NULL, 2, 1, fold, LENGTH(fold));
+        if (s == SPT_OK) s = spt_dataset_folds(ctx, ds[0], "id", 2, 1, fold, LENGTH(fold));
         for (int k = 0; k < 7; k++)
             spt_dataset_free(ds[k]);
         if (s == SPT_OK) break;

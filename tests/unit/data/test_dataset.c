@@ -21,7 +21,7 @@ static spt_dataset *new_dataset(spt_ctx *ctx)
 {
     spt_matrix m;
     spt_dataset *ds = NULL;
-    spt_matrix_init(&m, SPT_FLOAT64, values, N, P);
+    m = matrix_of(SPT_FLOAT64, values, N, P);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_REFLECTANCE, 0, NULL, NULL, &ds));
     return ds;
 }
@@ -39,7 +39,7 @@ START_TEST(copy_is_independent)
     double mine[N * P], got[N * P];
     int calls = 0;
     memcpy(mine, values, sizeof mine);
-    spt_matrix_init(&m, SPT_FLOAT64, mine, N, P);
+    m = matrix_of(SPT_FLOAT64, mine, N, P);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_REFLECTANCE, 0, &calls, count_call,
                             &ds));
     ck_assert_int_eq(calls, 1); /* a copy needs the host's memory no longer */
@@ -49,14 +49,15 @@ START_TEST(copy_is_independent)
     ck_assert_int_eq(spt_dataset_axis_unit(ds), SPT_AXIS_NM);
     ck_assert_int_eq(spt_dataset_unit(ds), SPT_UNIT_REFLECTANCE);
     ck_assert_int_eq(spt_dataset_axis_is_even(ds), 1);
-    OK(ctx, spt_dataset_spectra(ds, 0, N, got));
+    OK(ctx, spt_dataset_spectra(ds, 0, N, got, LENGTH(got)));
     ck_assert_mem_eq(got, values, sizeof got);
-    OK(ctx, spt_dataset_spectra(ds, 1, 1, got));
+    OK(ctx, spt_dataset_spectra(ds, 1, 1, got, LENGTH(got)));
     ck_assert_mem_eq(got, values + P, P * sizeof *got);
-    OK(ctx, spt_dataset_spectra(ds, N, 0, got));
-    ck_assert_int_eq(spt_dataset_spectra(ds, 2, 2, got), SPT_EINVAL);
-    ck_assert_int_eq(spt_dataset_spectra(ds, -1, 1, got), SPT_EINVAL);
-    ck_assert_int_eq(spt_dataset_spectra(ds, 1, INT64_MAX, got), SPT_EINVAL);
+    OK(ctx, spt_dataset_spectra(ds, N, 0, got, LENGTH(got)));
+    ck_assert_int_eq(spt_dataset_spectra(ds, 2, 2, got, LENGTH(got)), SPT_EINVAL);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 2, got, 2 * P - 1), SPT_ECAPACITY);
+    ck_assert_int_eq(spt_dataset_spectra(ds, -1, 1, got, LENGTH(got)), SPT_EINVAL);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 1, INT64_MAX, got, LENGTH(got)), SPT_EINVAL);
     ck_assert_str_eq(spt_dataset_id(ds, 2), "3");
     ck_assert_ptr_null(spt_dataset_id(ds, 3));
     ck_assert_ptr_null(spt_dataset_note(ds, 0));
@@ -74,7 +75,7 @@ START_TEST(any_strides)
         for (int j = 0; j < P; j++)
             grid[2 * j][2 * (N - 1 - i)] = (float)values[i * P + j];
     spt_matrix m;
-    spt_matrix_init(&m, SPT_FLOAT32, &grid[0][2 * (N - 1)], N, P);
+    m = matrix_of(SPT_FLOAT32, &grid[0][2 * (N - 1)], N, P);
     m.row_stride = -2;
     m.col_stride = 2 * 2 * N;
     for (int32_t borrow = 0; borrow <= 1; borrow++) {
@@ -82,7 +83,7 @@ START_TEST(any_strides)
         double got[N * P];
         OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_REFLECTANCE, borrow, NULL,
                                 NULL, &ds));
-        OK(ctx, spt_dataset_spectra(ds, 0, N, got));
+        OK(ctx, spt_dataset_spectra(ds, 0, N, got, LENGTH(got)));
         for (int k = 0; k < N * P; k++)
             ck_assert_double_eq(got[k], (double)(float)values[k]);
         spt_dataset_free(ds);
@@ -99,18 +100,18 @@ START_TEST(borrowed_storage_goes_with_the_last_owner)
     int calls = 0;
     const double y[N] = {1, NAN, 3};
     const char *const names[N] = {"a", "b", NULL};
-    spt_matrix_init(&m, SPT_FLOAT64, values, N, P);
+    m = matrix_of(SPT_FLOAT64, values, N, P);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_REFLECTANCE, 1, &calls, count_call,
                             &ds));
-    OK(ctx, spt_dataset_with_numbers(ctx, ds, "y", y, &with));
-    OK(ctx, spt_dataset_with_texts(ctx, with, "id", names, &more));
+    OK(ctx, spt_dataset_with_numbers(ctx, ds, "y", y, LENGTH(y), &with));
+    OK(ctx, spt_dataset_with_texts(ctx, with, "id", names, LENGTH(names), &more));
     spt_ctx_free(ctx); /* any order */
     spt_dataset_free(ds);
     ck_assert_int_eq(calls, 0);
     spt_dataset_free(with);
     ck_assert_int_eq(calls, 0);
     double got[P];
-    ck_assert_int_eq(spt_dataset_spectra(more, 2, 1, got), SPT_OK);
+    ck_assert_int_eq(spt_dataset_spectra(more, 2, 1, got, LENGTH(got)), SPT_OK);
     ck_assert_mem_eq(got, values + 2 * P, sizeof got);
     ck_assert_str_eq(spt_dataset_id(more, 1), "b");
     ck_assert_str_eq(spt_dataset_id(more, 2), "3"); /* no id: the row's number */
@@ -133,7 +134,7 @@ START_TEST(values_that_are_not_finite)
     int calls = 0;
     memcpy(mine, values, sizeof mine);
     mine[P + 2] = NAN;
-    spt_matrix_init(&m, SPT_FLOAT64, mine, N, P);
+    m = matrix_of(SPT_FLOAT64, mine, N, P);
     FAILS(ctx, SPT_EDATA, "row 1, band 2 (1020 nm)",
           spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_REFLECTANCE, 0, &calls, count_call,
                           &ds));
@@ -148,7 +149,7 @@ START_TEST(values_that_are_not_finite)
     ck_assert_int_eq(spt__dataset_row(ds, 1, got, &e), SPT_EDATA);
     ck_assert_str_eq(e.text, "row '2', band 1020 nm: the value is missing or not finite");
     ck_assert_int_eq(spt__dataset_row(ds, 3, got, &e), SPT_EINVAL);
-    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 2, mine), SPT_EDATA);
+    ck_assert_int_eq(spt_dataset_spectra(ds, 0, 2, mine, LENGTH(mine)), SPT_EDATA);
     spt_dataset_free(ds);
     ck_assert_int_eq(calls, 2);
     spt_ctx_free(ctx);
@@ -163,7 +164,7 @@ START_TEST(bad_arguments)
     const double back[P] = {1030, 1020, 1010, 1000}, same[P] = {1000, 1010, 1010, 1030},
                  turn[P] = {1000, 1010, 1020, 1015}, zero[P] = {0, 1, 2, 3},
                  nan[P] = {1000, NAN, 1020, 1030};
-    spt_matrix_init(&m, SPT_FLOAT64, values, N, P);
+    m = matrix_of(SPT_FLOAT64, values, N, P);
 #define NEW(matrix, x, axis_unit, unit) \
     spt_dataset_new(ctx, matrix, x, axis_unit, unit, 0, NULL, NULL, &ds)
     bad = m;
@@ -173,6 +174,14 @@ START_TEST(bad_arguments)
     bad.cols = 1;
     FAILS(ctx, SPT_EINVAL, "3 x 1", NEW(&bad, axis, 1, 1));
     bad = m;
+    bad.row_stride = P;
+    FAILS(ctx, SPT_EINVAL, "both 0 (contiguous) or neither", NEW(&bad, axis, 1, 1));
+    bad.row_stride = 0;
+    bad.col_stride = 1; /* one row repeated */
+    FAILS(ctx, SPT_EINVAL, "row_stride is 0 and col_stride is 1", NEW(&bad, axis, 1, 1));
+    FAILS(ctx, SPT_EINVAL, "borrow is 2; 0 and 1 are possible",
+          spt_dataset_new(ctx, &m, axis, 1, 1, 2, NULL, NULL, &ds));
+    bad = m;
     bad.rows = 0;
     FAILS(ctx, SPT_EINVAL, "0 x 4", NEW(&bad, axis, 1, 1));
     bad = m;
@@ -180,7 +189,7 @@ START_TEST(bad_arguments)
     FAILS(ctx, SPT_EINVAL, "NULL", NEW(&bad, axis, 1, 1));
     bad = m;
     bad.struct_size = 0;
-    FAILS(ctx, SPT_EINVAL, "spt_matrix_init", NEW(&bad, axis, 1, 1));
+    FAILS(ctx, SPT_EINVAL, "spt_record_init", NEW(&bad, axis, 1, 1));
     FAILS(ctx, SPT_EINVAL, "axis is NULL", NEW(&m, NULL, 1, 1));
     FAILS(ctx, SPT_EINVAL, "axis_unit is 0", NEW(&m, axis, 0, 1));
     FAILS(ctx, SPT_EINVAL, "unit is 4", NEW(&m, axis, 1, 4));
@@ -195,10 +204,10 @@ START_TEST(bad_arguments)
     ck_assert_int_eq(spt_dataset_axis_is_even(ds), 1);
     spt_dataset_free(ds);
 #undef NEW
-    ck_assert_int_eq(spt_dataset_rows(NULL), 0);
-    ck_assert_int_eq(spt_dataset_bands(NULL), 0);
+    ck_assert_int_eq(spt_dataset_rows(NULL), SPT_EINVAL);
+    ck_assert_int_eq(spt_dataset_bands(NULL), SPT_EINVAL);
     ck_assert_ptr_null(spt_dataset_axis(NULL));
-    ck_assert_int_eq(spt_dataset_columns(NULL), 0);
+    ck_assert_int_eq(spt_dataset_columns(NULL), SPT_EINVAL);
     spt_ctx_free(ctx);
 }
 END_TEST
@@ -215,13 +224,13 @@ START_TEST(columns)
     spt__err e;
 
     ck_assert_int_eq(spt__dataset_column_named(plain, "fat", &index, &e), SPT_ENOTFOUND);
-    OK(ctx, spt_dataset_with_numbers(ctx, plain, "fat", y, &a));
-    OK(ctx, spt_dataset_with_texts(ctx, a, "site", site, &b));
+    OK(ctx, spt_dataset_with_numbers(ctx, plain, "fat", y, LENGTH(y), &a));
+    OK(ctx, spt_dataset_with_texts(ctx, a, "site", site, LENGTH(site), &b));
     ck_assert_int_eq(spt_dataset_columns(plain), 0);
     ck_assert_int_eq(spt_dataset_columns(a), 1);
     ck_assert_int_eq(spt_dataset_columns(b), 2);
     ck_assert_int_eq(spt_dataset_find_column(b, "site"), 1);
-    ck_assert_int_eq(spt_dataset_find_column(b, "Site"), -1);
+    ck_assert_int_eq(spt_dataset_find_column(b, "Site"), SPT_ENOTFOUND);
 
     spt_record_init(&info, sizeof info);
     OK(ctx, spt_dataset_column(b, 0, &info));
@@ -238,16 +247,17 @@ START_TEST(columns)
     ck_assert(isnan(info.low));
     ck_assert_int_eq(spt_dataset_column(b, 2, &info), SPT_EINVAL);
 
-    OK(ctx, spt_dataset_numbers(b, 0, got));
+    OK(ctx, spt_dataset_numbers(b, 0, got, LENGTH(got)));
     ck_assert_double_eq(got[0], 0.1);
     ck_assert(isnan(got[1]));
-    ck_assert_int_eq(spt_dataset_numbers(b, 1, got), SPT_EINVAL);
+    ck_assert_int_eq(spt_dataset_numbers(b, 1, got, LENGTH(got)), SPT_EINVAL);
+    ck_assert_int_eq(spt_dataset_numbers(b, 0, got, N - 1), SPT_ECAPACITY);
     ck_assert_str_eq(spt_dataset_text(b, 0, 0), "0.1");
     ck_assert_ptr_null(spt_dataset_text(b, 1, 0));
     ck_assert_str_eq(spt_dataset_text(b, 2, 0), "-3");
 
     /* replaced in place; the other dataset keeps its own */
-    OK(ctx, spt_dataset_with_texts(ctx, b, "fat", site, &c));
+    OK(ctx, spt_dataset_with_texts(ctx, b, "fat", site, LENGTH(site), &c));
     ck_assert_int_eq(spt_dataset_columns(c), 2);
     ck_assert_str_eq(spt_dataset_text(c, 1, 0), "south");
     ck_assert_str_eq(spt_dataset_text(b, 0, 0), "0.1");
@@ -258,11 +268,18 @@ START_TEST(columns)
     ck_assert_int_eq(index, 1);
 
     spt_dataset *bad = NULL;
-    FAILS(ctx, SPT_EDATA, "'z', row '3'", spt_dataset_with_numbers(ctx, b, "z", z, &bad));
-    FAILS(ctx, SPT_EINVAL, "name", spt_dataset_with_numbers(ctx, b, "", y, &bad));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_dataset_with_numbers(ctx, b, "z", NULL, &bad));
-    FAILS(ctx, SPT_EINVAL, "row '2'", spt_dataset_with_texts(ctx, b, "t", broken, &bad));
-    FAILS(ctx, SPT_EINVAL, "UTF-8", spt_dataset_with_texts(ctx, b, "\xff", site, &bad));
+    FAILS(ctx, SPT_EDATA, "'z', row '3'",
+          spt_dataset_with_numbers(ctx, b, "z", z, LENGTH(z), &bad));
+    FAILS(ctx, SPT_EINVAL, "column 'z': 2 values; one for each of 3 rows",
+          spt_dataset_with_numbers(ctx, b, "z", y, N - 1, &bad));
+    FAILS(ctx, SPT_EINVAL, "column 'z': 4 values; one for each of 3 rows",
+          spt_dataset_with_texts(ctx, b, "z", site, N + 1, &bad));
+    FAILS(ctx, SPT_EINVAL, "name", spt_dataset_with_numbers(ctx, b, "", y, LENGTH(y), &bad));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_dataset_with_numbers(ctx, b, "z", NULL, 0, &bad));
+    FAILS(ctx, SPT_EINVAL, "row '2'",
+          spt_dataset_with_texts(ctx, b, "t", broken, LENGTH(broken), &bad));
+    FAILS(ctx, SPT_EINVAL, "UTF-8",
+          spt_dataset_with_texts(ctx, b, "\xff", site, LENGTH(site), &bad));
     ck_assert_ptr_null(bad);
     spt_dataset_free(a);
     spt_dataset_free(b);
@@ -279,7 +296,7 @@ START_TEST(groups)
     const char *const site[N] = {"north", NULL, "north"};
     int64_t group[N], n_groups;
     spt__err e;
-    OK(ctx, spt_dataset_with_texts(ctx, plain, "site", site, &a));
+    OK(ctx, spt_dataset_with_texts(ctx, plain, "site", site, LENGTH(site), &a));
     ck_assert_int_eq(spt__dataset_groups(a, 0, group, &n_groups, &e), SPT_OK);
     ck_assert_int_eq(n_groups, 2);
     ck_assert_int_eq(group[0], 0);
@@ -302,9 +319,9 @@ START_TEST(fingerprints)
     spt_dataset *one = NULL, *two = NULL, *with = NULL;
     for (int k = 0; k < N * P; k++)
         wide[(k % P) * N + k / P] = (double)narrow[k]; /* transposed */
-    spt_matrix_init(&m, SPT_FLOAT32, narrow, N, P);
+    m = matrix_of(SPT_FLOAT32, narrow, N, P);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_UNKNOWN, 0, NULL, NULL, &one));
-    spt_matrix_init(&m, SPT_FLOAT64, wide, N, P);
+    m = matrix_of(SPT_FLOAT64, wide, N, P);
     m.row_stride = 1;
     m.col_stride = N;
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_UNKNOWN, 1, NULL, NULL, &two));
@@ -318,7 +335,7 @@ START_TEST(fingerprints)
     ck_assert_str_eq(a, "9e394c53e272d2617e4f2d35c9ec1506d4b5c1020ed32637eb27f3294f05e2dc");
     /* struct.pack('<qqqdqqd', 1, 3, 1, 1.5, 0, 1, -2) */
     const double y[N] = {1.5, NAN, -2};
-    OK(ctx, spt_dataset_with_numbers(ctx, one, "y", y, &with));
+    OK(ctx, spt_dataset_with_numbers(ctx, one, "y", y, LENGTH(y), &with));
     OK(ctx, spt_dataset_fingerprint(with, SPT_PART_COLUMN, 0, a));
     ck_assert_str_eq(a, "8589c4f030f2841fbc3326ce2e0474ecfd9b122fa36749fc1bc359e0ebf8efec");
     ck_assert_int_eq(spt_dataset_fingerprint(with, SPT_PART_COLUMN, 1, a), SPT_EINVAL);
@@ -377,7 +394,7 @@ START_TEST(warnings)
             x[j] = cases[k].first + j * cases[k].step;
             v[j] = cases[k].value;
         }
-        spt_matrix_init(&m, SPT_FLOAT64, v, 1, P);
+        m = matrix_of(SPT_FLOAT64, v, 1, P);
         OK(ctx, spt_dataset_new(ctx, &m, x, cases[k].axis_unit, cases[k].unit, 0, NULL, NULL, &ds));
         const char *note = spt_dataset_note(ds, 0);
         if (cases[k].words == NULL) {
@@ -436,12 +453,13 @@ START_TEST(memory_runs_out)
         spt_matrix m;
         spt_dataset *ds = NULL, *with = NULL, *more = NULL;
         int calls = 0;
-        spt_matrix_init(&m, SPT_FLOAT64, values, N, P);
+        m = matrix_of(SPT_FLOAT64, values, N, P);
         f.until_failure = (long)limit;
         int32_t status = spt_dataset_new(ctx, &m, axis, SPT_AXIS_CM1, SPT_UNIT_REFLECTANCE, 1,
                                          &calls, count_call, &ds);
-        if (status == SPT_OK) status = spt_dataset_with_numbers(ctx, ds, "y", y, &with);
-        if (status == SPT_OK) status = spt_dataset_with_texts(ctx, with, "id", ids, &more);
+        if (status == SPT_OK) status = spt_dataset_with_numbers(ctx, ds, "y", y, LENGTH(y), &with);
+        if (status == SPT_OK)
+            status = spt_dataset_with_texts(ctx, with, "id", ids, LENGTH(ids), &more);
         spt_dataset_free(ds);
         spt_dataset_free(with);
         spt_dataset_free(more);

@@ -27,7 +27,7 @@ static spt_dataset *new_dataset(spt_ctx *ctx, bool descending, int32_t borrow, d
         axis[j] = descending ? 500.0 - 10.0 * (double)j : 100.0 + 10.0 * (double)j;
     for (int64_t k = 0; k < N * P; k++)
         v[k] = value(k / P, k % P);
-    spt_matrix_init(&m, SPT_FLOAT64, v, N, P);
+    m = matrix_of(SPT_FLOAT64, v, N, P);
     OK(ctx, spt_dataset_new(ctx, &m, axis, descending ? SPT_AXIS_CM1 : SPT_AXIS_NM,
                             SPT_UNIT_UNKNOWN, borrow, NULL, NULL, &ds));
     return ds;
@@ -37,7 +37,7 @@ static void same_row(spt_ctx *ctx, const spt_dataset *ds, int64_t row, const dou
 {
     double got[64];
     ck_assert_int_le(spt_dataset_bands(ds), 64);
-    ck_assert_int_eq(spt_dataset_spectra(ds, row, 1, got), SPT_OK);
+    ck_assert_int_eq(spt_dataset_spectra(ds, row, 1, got, LENGTH(got)), SPT_OK);
     for (int64_t j = 0; j < spt_dataset_bands(ds); j++)
         NEAR(got[j], expected[j], 1e-15);
     (void)ctx;
@@ -50,8 +50,8 @@ START_TEST(take_and_select)
     spt_dataset *ds = new_dataset(ctx, false, 1, v), *with = NULL, *sites = NULL;
     const double train[N] = {1, 0, NAN, 1};
     const char *const site[N] = {"n", "s", "s", NULL};
-    OK(ctx, spt_dataset_with_numbers(ctx, ds, "train", train, &with));
-    OK(ctx, spt_dataset_with_texts(ctx, with, "site", site, &sites));
+    OK(ctx, spt_dataset_with_numbers(ctx, ds, "train", train, LENGTH(train), &with));
+    OK(ctx, spt_dataset_with_texts(ctx, with, "site", site, LENGTH(site), &sites));
     spt_dataset_free(ds);
     spt_dataset_free(with);
 
@@ -94,6 +94,8 @@ START_TEST(take_and_select)
     FAILS(ctx, SPT_ENOTFOUND, "no column 'sit'; the nearest is 'site'",
           spt_dataset_select(ctx, sites, "sit", "x", 1, &a));
     FAILS(ctx, SPT_EINVAL, "NULL", spt_dataset_select(ctx, sites, "site", NULL, 1, &a));
+    FAILS(ctx, SPT_EINVAL, "keep is 2; 0 and 1 are possible",
+          spt_dataset_select(ctx, sites, "site", "x", 2, &a));
     const int64_t bad[] = {0, 4};
     FAILS(ctx, SPT_EINVAL, "rows[1] is 4; 0 to 3", spt_dataset_take(ctx, sites, bad, 2, &a));
     FAILS(ctx, SPT_EINVAL, "at least 1", spt_dataset_take(ctx, sites, bad, 0, &a));
@@ -164,6 +166,8 @@ START_TEST(decimate)
     spt_dataset_free(b);
     FAILS(ctx, SPT_EINVAL, "1 to 2 are possible with 5", spt_dataset_decimate(ctx, ds, 3, 1, &a));
     FAILS(ctx, SPT_EINVAL, "1 to 4 are possible with 5", spt_dataset_decimate(ctx, ds, 5, 0, &a));
+    FAILS(ctx, SPT_EINVAL, "average is -1; 0 and 1 are possible",
+          spt_dataset_decimate(ctx, ds, 2, -1, &a));
     FAILS(ctx, SPT_EINVAL, "decimation by 0", spt_dataset_decimate(ctx, ds, 0, 1, &a));
     ck_assert_ptr_null(a);
     spt_dataset_free(ds);
@@ -227,12 +231,12 @@ START_TEST(average)
         spt_dataset_free(ds); \
         ds = x;               \
     } while (0)
-    ADD(spt_dataset_with_texts(ctx, ds, "id", id, &x));
-    ADD(spt_dataset_with_texts(ctx, ds, "operator", operator_, &x));
-    ADD(spt_dataset_with_texts(ctx, ds, "gap", gap, &x));
-    ADD(spt_dataset_with_numbers(ctx, ds, "fat", fat, &x));
-    ADD(spt_dataset_with_numbers(ctx, ds, "same", same, &x));
-    ADD(spt_dataset_with_numbers(ctx, ds, "some", some, &x));
+    ADD(spt_dataset_with_texts(ctx, ds, "id", id, LENGTH(id), &x));
+    ADD(spt_dataset_with_texts(ctx, ds, "operator", operator_, LENGTH(operator_), &x));
+    ADD(spt_dataset_with_texts(ctx, ds, "gap", gap, LENGTH(gap), &x));
+    ADD(spt_dataset_with_numbers(ctx, ds, "fat", fat, LENGTH(fat), &x));
+    ADD(spt_dataset_with_numbers(ctx, ds, "same", same, LENGTH(same), &x));
+    ADD(spt_dataset_with_numbers(ctx, ds, "some", some, LENGTH(some), &x));
 #undef ADD
     OK(ctx, spt_dataset_average(ctx, ds, "id", &a));
     ck_assert_int_eq(spt_dataset_rows(a), 2);
@@ -243,14 +247,14 @@ START_TEST(average)
     ck_assert_ptr_null(spt_dataset_text(a, 0, 1));
     ck_assert_str_eq(spt_dataset_text(a, 1, 1), "A");
     double got[N];
-    OK(ctx, spt_dataset_numbers(a, 3, got));
+    OK(ctx, spt_dataset_numbers(a, 3, got, LENGTH(got)));
     ck_assert_double_eq(got[0], 1.5);
     ck_assert(isnan(got[1]));
     ck_assert_str_eq(spt_dataset_text(a, 0, 3), "1.5");
-    OK(ctx, spt_dataset_numbers(a, 4, got));
+    OK(ctx, spt_dataset_numbers(a, 4, got, LENGTH(got)));
     ck_assert_double_eq(got[0], 0.1);
     ck_assert_double_eq(got[1], 0.7);
-    OK(ctx, spt_dataset_numbers(a, 5, got));
+    OK(ctx, spt_dataset_numbers(a, 5, got, LENGTH(got)));
     ck_assert_double_eq(got[0], 5);
     ck_assert_double_eq(got[1], 3);
     ck_assert_str_eq(spt_dataset_note(a, 0), "4 rows averaged to 2 by 'id'");
@@ -300,7 +304,7 @@ static spt_dataset *many_rows(spt_ctx *ctx, bool with_groups)
     double v[MANY * 2] = {0};
     spt_matrix m;
     spt_dataset *ds = NULL, *with = NULL;
-    spt_matrix_init(&m, SPT_FLOAT64, v, MANY, 2);
+    m = matrix_of(SPT_FLOAT64, v, MANY, 2);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_UM, SPT_UNIT_UNKNOWN, 0, NULL, NULL, &ds));
     if (!with_groups) return ds;
     /* groups of 1, 3, 5, ... 13 rows, then four rows without one */
@@ -310,7 +314,7 @@ static spt_dataset *many_rows(spt_ctx *ctx, bool with_groups)
         group[i] = names[g];
         if (--left == 0) left = 2 * ++g + 1;
     }
-    OK(ctx, spt_dataset_with_texts(ctx, ds, "site", group, &with));
+    OK(ctx, spt_dataset_with_texts(ctx, ds, "site", group, LENGTH(group), &with));
     spt_dataset_free(ds);
     return with;
 }
@@ -322,7 +326,7 @@ START_TEST(folds_of_rows)
     int32_t fold[MANY], other[MANY];
     for (int32_t k = 2; k <= MANY; k++) {
         int size[MANY] = {0};
-        OK(ctx, spt_folds_make(ctx, ds, NULL, k, 7, fold));
+        OK(ctx, spt_dataset_folds(ctx, ds, NULL, k, 7, fold, LENGTH(fold)));
         for (int i = 0; i < MANY; i++) {
             ck_assert(fold[i] >= 0 && fold[i] < k);
             size[fold[i]]++;
@@ -330,25 +334,27 @@ START_TEST(folds_of_rows)
         for (int32_t f = 0; f < k; f++)
             ck_assert(size[f] == MANY / k || size[f] == MANY / k + 1);
     }
-    OK(ctx, spt_folds_make(ctx, ds, NULL, 5, 1, fold));
-    OK(ctx, spt_folds_make(ctx, ds, NULL, 5, 1, other));
+    OK(ctx, spt_dataset_folds(ctx, ds, NULL, 5, 1, fold, LENGTH(fold)));
+    OK(ctx, spt_dataset_folds(ctx, ds, NULL, 5, 1, other, LENGTH(other)));
     ck_assert_mem_eq(fold, other, sizeof fold);
-    OK(ctx, spt_folds_make(ctx, ds, NULL, 5, 2, other));
+    OK(ctx, spt_dataset_folds(ctx, ds, NULL, 5, 2, other, LENGTH(other)));
     ck_assert_mem_ne(fold, other, sizeof fold);
     /* pinned: studies on disk hold fold vectors made like this */
     static const int32_t pinned[10] = {0, 4, 1, 1, 0, 3, 2, 3, 3, 0};
     for (int i = 0; i < 10; i++)
         ck_assert_int_eq(fold[i], pinned[i]);
     FAILS(ctx, SPT_EINVAL, "folds is 1; 2 to the number of samples (53) are possible",
-          spt_folds_make(ctx, ds, NULL, 1, 1, fold));
+          spt_dataset_folds(ctx, ds, NULL, 1, 1, fold, LENGTH(fold)));
     FAILS(ctx, SPT_EINVAL, "folds is 54; 2 to the number of samples (53) are possible",
-          spt_folds_make(ctx, ds, NULL, 54, 1, fold));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_folds_make(ctx, ds, NULL, 2, 1, NULL));
+          spt_dataset_folds(ctx, ds, NULL, 54, 1, fold, LENGTH(fold)));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_dataset_folds(ctx, ds, NULL, 2, 1, NULL, 0));
+    FAILS(ctx, SPT_ECAPACITY, "the folds of the rows are 53 values, the buffer holds 52",
+          spt_dataset_folds(ctx, ds, NULL, 2, 1, fold, 52));
     const int64_t row = 0;
     spt_dataset *one = NULL;
     OK(ctx, spt_dataset_take(ctx, ds, &row, 1, &one));
     FAILS(ctx, SPT_EINVAL, "folds is 5, but the number of samples is 1",
-          spt_folds_make(ctx, one, NULL, 5, 1, fold));
+          spt_dataset_folds(ctx, one, NULL, 5, 1, fold, LENGTH(fold)));
     spt_dataset_free(one);
     spt_dataset_free(ds);
     spt_ctx_free(ctx);
@@ -363,7 +369,7 @@ START_TEST(folds_of_groups)
     bool differ = false;
     for (uint64_t seed = 0; seed < 20; seed++) {
         int size[4] = {0};
-        OK(ctx, spt_folds_make(ctx, ds, "site", 4, seed, fold));
+        OK(ctx, spt_dataset_folds(ctx, ds, "site", 4, seed, fold, LENGTH(fold)));
         for (int i = 0; i < MANY; i++) {
             const char *mine = spt_dataset_text(ds, i, 0);
             const char *next = i + 1 < MANY ? spt_dataset_text(ds, i + 1, 0) : NULL;
@@ -374,15 +380,16 @@ START_TEST(folds_of_groups)
         /* sizes 13 11 9 7 5 3 1 1 1 1 1, placed greedily */
         for (int f = 0; f < 4; f++)
             ck_assert(size[f] >= 13 && size[f] <= 14);
-        OK(ctx, spt_folds_make(ctx, ds, "site", 4, seed + 1, other));
+        OK(ctx, spt_dataset_folds(ctx, ds, "site", 4, seed + 1, other, LENGTH(other)));
         differ = differ || memcmp(fold, other, sizeof fold) != 0;
     }
     ck_assert(differ);
-    OK(ctx, spt_folds_make(ctx, ds, "site", 11, 1, fold)); /* one group each */
+    OK(ctx, spt_dataset_folds(ctx, ds, "site", 11, 1, fold, LENGTH(fold))); /* one group each */
     FAILS(ctx, SPT_EINVAL, "folds is 12; 2 to the number of groups (11) are possible",
-          spt_folds_make(ctx, ds, "site", 12, 1, fold));
-    FAILS(ctx, SPT_ENOTFOUND, "no column 'sites'", spt_folds_make(ctx, ds, "sites", 2, 1, fold));
-    OK(ctx, spt_folds_make(ctx, ds, "site", 3, 1, fold));
+          spt_dataset_folds(ctx, ds, "site", 12, 1, fold, LENGTH(fold)));
+    FAILS(ctx, SPT_ENOTFOUND, "no column 'sites'",
+          spt_dataset_folds(ctx, ds, "sites", 2, 1, fold, LENGTH(fold)));
+    OK(ctx, spt_dataset_folds(ctx, ds, "site", 3, 1, fold, LENGTH(fold)));
     static const int32_t pinned[MANY] = {1, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2,
                                          2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 1};

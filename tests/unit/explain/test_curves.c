@@ -155,11 +155,12 @@ START_TEST(locally)
     spt_config *c = NULL;
     spt_space *other = NULL;
     double share[4], sd[4];
+    int64_t needed = 0;
     OK(a.ctx, spt_config_new(a.ctx, a.space, &c));
     OK(a.ctx, spt_config_set_text(c, "kind", "poor"));
     OK(a.ctx, spt_config_set_number(c, "blocks", 1));
     OK(a.ctx, spt_config_set_number(c, "depth", 0.75));
-    OK(a.ctx, spt_fanova_local(a.ctx, a.fanova, c, share, sd, 4));
+    OK(a.ctx, spt_fanova_local(a.ctx, a.fanova, c, share, sd, 4, &needed));
     /* rate: 64 / 45; kind: 1.5, 0, 3 (with blocks on: 1, 0.5, 3); blocks: 0, .5, .5; depth: 4/12 */
     const double v[] = {64.0 / 45, (1 + 0.25 + 9) / 3 - 1.5 * 1.5, 0.25 * 2 / 9, 4.0 / 12};
     const double all = v[0] + v[1] + v[2] + v[3];
@@ -171,18 +172,25 @@ START_TEST(locally)
     NEAR(share[0] + share[1] + share[2] + share[3], 1, 1e-9);
     /* Without blocks there is no depth; blocks = 1 brings it with all of its values, mean 0. */
     OK(a.ctx, spt_config_set_number(c, "blocks", 0));
-    OK(a.ctx, spt_fanova_local(a.ctx, a.fanova, c, share, NULL, 4));
+    OK(a.ctx, spt_fanova_local(a.ctx, a.fanova, c, share, NULL, 4, &needed));
     ck_assert(isnan(share[3]));
     ck_assert_double_lt(share[2], 0.01);
     /* NULL: the best trial. */
-    OK(a.ctx, spt_fanova_local(a.ctx, a.fanova, NULL, share, sd, 4));
+    OK(a.ctx, spt_fanova_local(a.ctx, a.fanova, NULL, share, sd, 4, &needed));
     ck_assert_double_gt(share[0], 0.3);
-    ck_assert_int_eq(spt_fanova_local(a.ctx, a.fanova, NULL, share, sd, 3), SPT_ECAPACITY);
+    ck_assert_int_eq(spt_fanova_local(a.ctx, a.fanova, NULL, share, sd, 3, &needed), SPT_ECAPACITY);
+    ck_assert_int_eq(needed, 4);
+    needed = 0;
+    ck_assert_int_eq(spt_fanova_local(a.ctx, a.fanova, NULL, NULL, NULL, 0, &needed),
+                     SPT_ECAPACITY);
+    ck_assert_int_eq(needed, 4);
+    ck_assert_int_eq(spt_fanova_local(a.ctx, a.fanova, NULL, share, sd, 4, NULL), SPT_EINVAL);
     spt_config_free(c);
     OK(a.ctx, spt_space_new(a.ctx, "other", &other));
     OK(a.ctx, spt_space_add_float(other, "x", 0, 1, 0, 0, 0.5));
     OK(a.ctx, spt_config_new(a.ctx, other, &c));
-    FAILS(a.ctx, SPT_EINVAL, "another space", spt_fanova_local(a.ctx, a.fanova, c, share, sd, 4));
+    FAILS(a.ctx, SPT_EINVAL, "another space",
+          spt_fanova_local(a.ctx, a.fanova, c, share, sd, 4, &needed));
     spt_config_free(c);
     spt_space_free(other);
     release(&a);
@@ -202,8 +210,9 @@ START_TEST(ped)
     spt_space *space = new_space(ctx);
     spt_options *o = NULL;
     double v[4], small[4];
+    int64_t needed = 0;
     spt_history *h = study_of(ctx, space, disjoint, 1000);
-    OK(ctx, spt_ped_importance(ctx, h, NULL, v, 4));
+    OK(ctx, spt_ped_importance(ctx, h, NULL, v, 4, &needed));
     double count[3] = {0}, divergence = 0;
     for (int64_t i = 0; i < 1000; i++)
         count[(int)number(spt_history_config(h, i), "kind")]++;
@@ -219,12 +228,17 @@ START_TEST(ped)
     OK(ctx, spt_ped_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "target", 0.05));
     OK(ctx, spt_options_set_number(o, "region", 0.2));
-    OK(ctx, spt_ped_importance(ctx, h, o, small, 4));
+    OK(ctx, spt_ped_importance(ctx, h, o, small, 4, &needed));
     /* Among the best fifth all have the good choice: it tells nothing any more. */
     ck_assert_double_lt(small[1], 0.005);
     OK(ctx, spt_options_set_number(o, "target", 0.5));
-    FAILS(ctx, SPT_EDATA, "good trials among", spt_ped_importance(ctx, h, o, small, 4));
-    ck_assert_int_eq(spt_ped_importance(ctx, h, NULL, v, 3), SPT_ECAPACITY);
+    FAILS(ctx, SPT_EDATA, "good trials among", spt_ped_importance(ctx, h, o, small, 4, &needed));
+    ck_assert_int_eq(spt_ped_importance(ctx, h, NULL, v, 3, &needed), SPT_ECAPACITY);
+    ck_assert_int_eq(needed, 4);
+    needed = 0;
+    ck_assert_int_eq(spt_ped_importance(ctx, h, NULL, NULL, 4, &needed), SPT_ECAPACITY);
+    ck_assert_int_eq(needed, 4);
+    ck_assert_int_eq(spt_ped_importance(ctx, h, NULL, v, 4, NULL), SPT_EINVAL);
     spt_options_free(o);
     spt_history_free(h);
     spt_space_free(space);

@@ -181,7 +181,7 @@ START_TEST(of_a_child_as_tried)
     spt_fanova *f = NULL;
     spt_options *o = NULL;
     spt_history *h = study_of(ctx, space, child_loss, 500);
-    OK(ctx, spt_forest_options_new(ctx, &o));
+    OK(ctx, spt_fanova_options_new(ctx, &o));
     OK(ctx, spt_options_set_text(o, "prior", "trials"));
     OK(ctx, spt_fanova_new(ctx, h, o, &f));
     ck_assert_str_eq(spt_fanova_prior(f), "trials");
@@ -225,25 +225,25 @@ START_TEST(of_interactions)
     ck_assert_double_lt(fabs(pair_share(f, "a", "b") - 16.0 / 144 / all), 0.04);
     ck_assert_double_lt(fabs(importance(f, "b").total - (16.0 / 144 + 144.0 / 1728) / all), 0.04);
     spt_record_init(&s, sizeof s);
-    OK(ctx, spt_fanova_subset(ctx, f, (const int32_t[]){2, 0, 1}, 3, &s));
+    OK(ctx, spt_fanova_subset(ctx, f, (const int64_t[]){2, 0, 1}, 3, &s));
     ck_assert_double_lt(fabs(s.share - 144.0 / 1728 / all), 0.05);
     ck_assert_int_eq(s.n, 3);
     ck_assert_str_eq(s.names[0], "c");
     ck_assert_int_eq(s.parameters[1], 0);
     /* Three parameters: mains, pairs and the three are everything. */
     NEAR(spt_fanova_residual(f, 2), s.share, 1e-9);
-    OK(ctx, spt_fanova_subset(ctx, f, (const int32_t[]){1, 0}, 2, &s));
+    OK(ctx, spt_fanova_subset(ctx, f, (const int64_t[]){1, 0}, 2, &s));
     NEAR(s.share, pair_share(f, "a", "b"), 1e-12);
     NEAR(s.error, 2 * s.sd, 1e-12);
-    OK(ctx, spt_fanova_subset(ctx, f, (const int32_t[]){0}, 1, &s));
+    OK(ctx, spt_fanova_subset(ctx, f, (const int64_t[]){0}, 1, &s));
     NEAR(s.share, importance(f, "a").share, 1e-12);
     ck_assert_ptr_null(s.names[1]);
     FAILS(ctx, SPT_EINVAL, "4 parameters; 1 to 3",
-          spt_fanova_subset(ctx, f, (const int32_t[]){0, 1, 2, 0}, 4, &s));
+          spt_fanova_subset(ctx, f, (const int64_t[]){0, 1, 2, 0}, 4, &s));
     FAILS(ctx, SPT_EINVAL, "'a' is named twice",
-          spt_fanova_subset(ctx, f, (const int32_t[]){0, 0}, 2, &s));
+          spt_fanova_subset(ctx, f, (const int64_t[]){0, 0}, 2, &s));
     FAILS(ctx, SPT_EINVAL, "parameter 3; 0 to 2",
-          spt_fanova_subset(ctx, f, (const int32_t[]){3}, 1, &s));
+          spt_fanova_subset(ctx, f, (const int64_t[]){3}, 1, &s));
     ck_assert_int_eq(spt_fanova_pair(f, spt_fanova_pair_count(f), &s), SPT_EINVAL);
     spt_fanova_free(f);
     spt_history_free(h);
@@ -274,7 +274,7 @@ START_TEST(failed_trials)
     const int64_t complete = spt_fanova_trials(f);
     ck_assert_int_lt(complete, all - 30);
     spt_fanova_free(f);
-    OK(ctx, spt_forest_options_new(ctx, &o));
+    OK(ctx, spt_fanova_options_new(ctx, &o));
     OK(ctx, spt_options_set_text(o, "failed", "worst"));
     OK(ctx, spt_fanova_new(ctx, h, o, &f));
     ck_assert_int_eq(spt_fanova_trials(f), all);
@@ -320,7 +320,7 @@ START_TEST(the_good_ones)
     OK(ctx, spt_fanova_new(ctx, h, NULL, &f));
     ck_assert_double_gt(importance(f, "a").share, 0.95);
     spt_fanova_free(f);
-    OK(ctx, spt_forest_options_new(ctx, &o));
+    OK(ctx, spt_fanova_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "top_quantile", 0.25));
     OK(ctx, spt_fanova_new(ctx, h, o, &f));
     ck_assert_double_lt(fabs(spt_fanova_cut(f) - 0.5), 0.06);
@@ -347,7 +347,7 @@ START_TEST(threads_and_seeds)
     spt_fanova *f[3] = {NULL};
     spt_options *o = NULL;
     spt_history *h = study_of(ctx, space, child_loss, 150);
-    OK(ctx, spt_forest_options_new(ctx, &o));
+    OK(ctx, spt_fanova_options_new(ctx, &o));
     for (int k = 0; k < 3; k++) {
         OK(ctx, spt_ctx_set_threads(ctx, k == 0 ? 1 : 3));
         OK(ctx, spt_options_set_number(o, "seed", k == 2 ? 2 : 1));
@@ -396,11 +396,12 @@ START_TEST(refusals)
     OK(ctx, spt_sampler_options_new(ctx, &wrong));
     FAILS(ctx, SPT_EINVAL, "no options of a forest", spt_fanova_new(ctx, same, wrong, &f));
     FAILS(ctx, SPT_EINVAL, "history is NULL", spt_fanova_new(ctx, NULL, NULL, &f));
-    OK(ctx, spt_forest_options_new(ctx, &o));
+    OK(ctx, spt_fanova_options_new(ctx, &o));
     FAILS(ctx, SPT_EINVAL, "top_quantile", spt_options_set_number(o, "top_quantile", 1.5));
     FAILS(ctx, SPT_EINVAL, "prior", spt_options_set_text(o, "prior", "posterior"));
     FAILS(ctx, SPT_EINVAL, "0.01 to 0.99", spt_fanova_trials_needed(ctx, same, NULL, 1, &n));
-    FAILS(ctx, SPT_EINVAL, "no options of PED-ANOVA", spt_ped_importance(ctx, same, o, &value, 1));
+    FAILS(ctx, SPT_EINVAL, "no options of PED-ANOVA",
+          spt_ped_importance(ctx, same, o, &value, 1, &n));
     ck_assert_ptr_null(f);
     spt_fanova_free(NULL);
     spt_options_free(wrong);

@@ -31,10 +31,10 @@ static inline spt_dataset *make_spectra(spt_ctx *ctx, int64_t n, int64_t p)
     }
     spt_matrix m;
     spt_dataset *bare = NULL, *with_fat = NULL, *all = NULL;
-    spt_matrix_init(&m, SPT_FLOAT64, x, n, p);
+    m = matrix_of(SPT_FLOAT64, x, n, p);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &bare));
-    OK(ctx, spt_dataset_with_numbers(ctx, bare, "fat", fat, &with_fat));
-    OK(ctx, spt_dataset_with_texts(ctx, with_fat, "batch", batch, &all));
+    OK(ctx, spt_dataset_with_numbers(ctx, bare, "fat", fat, n, &with_fat));
+    OK(ctx, spt_dataset_with_texts(ctx, with_fat, "batch", batch, n, &all));
     spt_dataset_free(bare);
     spt_dataset_free(with_fat);
     free(x);
@@ -52,9 +52,9 @@ static inline spt_prep *make_recipe(spt_ctx *ctx)
     OK(ctx, spt_prep_new(ctx, &prep));
     OK(ctx, spt_prep_add_crop(prep, 1110, 9000));
     OK(ctx, spt_prep_add_decimate(prep, 2, 1));
-    OK(ctx, spt_channel_options_new(ctx, &channels));
+    OK(ctx, spt_prep_options_new(ctx, &channels));
     OK(ctx, spt_options_set_number(channels, "d1_window", 7));
-    OK(ctx, spt_prep_set_channels(prep, channels));
+    OK(ctx, spt_prep_set_options(prep, channels));
     spt_options_free(channels);
     return prep;
 }

@@ -163,7 +163,7 @@ START_TEST(too_few_targets)
     for (int k = 0; k < 2; k++) {
         spt_dataset *few = NULL;
         values[30] = k ? 1.5 : NAN;
-        OK(b.ctx, spt_dataset_with_numbers(b.ctx, b.dataset, "few", values, &few));
+        OK(b.ctx, spt_dataset_with_numbers(b.ctx, b.dataset, "few", values, LENGTH(values), &few));
         FAILS(b.ctx, SPT_EDATA, k ? "1 of 60 samples" : "0 of 60 samples",
               spt_model_fit(b.ctx, few, b.prep, "few", config, 3, NULL, NULL, NULL, NULL, &model));
         spt_dataset_free(few);
@@ -220,7 +220,7 @@ START_TEST(assembled)
     int64_t n = 0, size = 0;
     double *before = predictions(ctx, model, b.dataset, &n);
     float weights[81] = {0};
-    OK(ctx, spt_network_set(network, 0, weights));
+    OK(ctx, spt_network_set_values(network, 0, weights, LENGTH(weights)));
     spt_network_free(network);
     double *after = predictions(ctx, model, b.dataset, &n);
     ck_assert(!memcmp(before, after, (size_t)n * sizeof *before));

@@ -23,7 +23,7 @@ static void set_up(bench *b, int64_t n, int64_t p)
     b->model = make_model(b->ctx, b->dataset, b->prep, 2);
     OK(b->ctx, spt_predictor_new(b->ctx, b->model, &b->predictor));
     b->spectra = malloc((size_t)(n * p) * sizeof *b->spectra);
-    OK(b->ctx, spt_dataset_spectra(b->dataset, 0, n, b->spectra));
+    OK(b->ctx, spt_dataset_spectra(b->dataset, 0, n, b->spectra, n * p));
     int64_t got = 0;
     b->values = predictions(b->ctx, b->model, b->dataset, &got);
     ck_assert_int_eq(got, n);
@@ -58,12 +58,13 @@ START_TEST(single_and_batch)
     set_up(&b, 150, 60);
     double value = 0;
     for (int64_t i = 0; i < b.n; i++) {
-        P_OK(b.predictor, spt_predictor_run(b.predictor, b.spectra + i * b.p, &value));
+        P_OK(b.predictor, spt_predictor_run(b.predictor, b.spectra + i * b.p, b.p, &value, 1));
         ck_assert_msg(!memcmp(&value, &b.values[i], sizeof value), "row %lld: %.17g %.17g",
                       (long long)i, value, b.values[i]);
     }
     double mean = 0, fat[150], sse = 0;
-    OK(b.ctx, spt_dataset_numbers(b.dataset, spt_dataset_find_column(b.dataset, "fat"), fat));
+    OK(b.ctx,
+       spt_dataset_numbers(b.dataset, spt_dataset_find_column(b.dataset, "fat"), fat, LENGTH(fat)));
     for (int64_t i = 0; i < b.n; i++)
         mean += i == 3 ? 0 : fat[i] / 149;
     double sst = 0;
@@ -88,7 +89,7 @@ START_TEST(batch_and_cross_validation)
     int64_t p = spt_dataset_bands(applied);
     float *x = malloc((size_t)(70 * p * 2) * sizeof *x);
     int32_t mask = SPT_CHANNEL_A_D1 | SPT_CHANNEL_A_SNV;
-    OK(b.ctx, spt_prep_channels(b.ctx, b.prep, applied, mask, SPT_FLOAT32, x));
+    OK(b.ctx, spt_prep_channels(b.ctx, b.prep, applied, mask, SPT_FLOAT32, x, 70 * p * 2));
     spt_scaler *scaler = NULL;
     spt_network *network = NULL;
     spt_model *model = NULL;
@@ -124,7 +125,8 @@ START_TEST(batch_and_cross_validation)
     spt_predictor *predictor = NULL;
     OK(b.ctx, spt_predictor_new(b.ctx, model, &predictor));
     for (int i = 0; i < 70; i++) {
-        P_OK(predictor, spt_predictor_run(predictor, b.spectra + i * 400, single));
+        P_OK(predictor,
+             spt_predictor_run(predictor, b.spectra + i * 400, 400, single, LENGTH(single)));
         ck_assert(!memcmp(single, values + 2 * i, sizeof single));
     }
     spt_predictor_free(predictor);
@@ -220,12 +222,18 @@ START_TEST(no_allocation)
     OK(ctx, spt_predictor_new(ctx, model, &predictor));
     double spectrum[60], value = 0, values[30];
     int64_t needed = 0;
-    OK(ctx, spt_dataset_spectra(dataset, 4, 1, spectrum));
+    OK(ctx, spt_dataset_spectra(dataset, 4, 1, spectrum, LENGTH(spectrum)));
     int64_t before = c.allocs;
-    P_OK(predictor, spt_predictor_run(predictor, spectrum, &value));
+    P_OK(predictor, spt_predictor_run(predictor, spectrum, 60, &value, 1));
     P_OK(predictor, spt_predictor_dataset(predictor, dataset, 0, values, 30, &needed, NULL, NULL));
     spectrum[7] = NAN;
-    P_FAILS(predictor, SPT_EDATA, "band", spt_predictor_run(predictor, spectrum, &value));
+    P_FAILS(predictor, SPT_EDATA, "band", spt_predictor_run(predictor, spectrum, 60, &value, 1));
+    P_FAILS(predictor, SPT_EMISMATCH, "the spectrum has 59 bands, the model reads 60",
+            spt_predictor_run(predictor, spectrum, 59, &value, 1));
+    P_FAILS(predictor, SPT_EMISMATCH, "61 bands",
+            spt_predictor_run(predictor, spectrum, 61, &value, 1));
+    P_FAILS(predictor, SPT_ECAPACITY, "are 1 values, the buffer holds 0",
+            spt_predictor_run(predictor, spectrum, 60, &value, 0));
     ck_assert_int_eq(c.allocs, before);
     spt_predictor_free(predictor);
     spt_model_free(model);
@@ -240,7 +248,7 @@ static spt_dataset *on_axis(const bench *b, const double *x, const double *axis,
 {
     spt_matrix m;
     spt_dataset *out = NULL;
-    spt_matrix_init(&m, SPT_FLOAT64, x, b->n, p);
+    m = matrix_of(SPT_FLOAT64, x, b->n, p);
     OK(b->ctx, spt_dataset_new(b->ctx, &m, axis, axis_unit, unit, 0, NULL, NULL, &out));
     return out;
 }
@@ -338,15 +346,17 @@ END_TEST
 
 typedef struct told {
     int64_t rows[200];
-    int n;
+    int n, enough; /* answers so at bad row number `enough` */
+    int32_t answer;
     char text[4][300];
 } told;
 
-static void tell(int64_t row, const char *reason, void *user)
+static int32_t tell(int64_t row, const char *reason, void *user)
 {
     told *t = user;
     if (t->n < 4) snprintf(t->text[t->n], sizeof t->text[0], "%s", reason);
     t->rows[t->n++] = row;
+    return t->n == t->enough ? t->answer : SPT_OK;
 }
 
 /* Bad rows among good ones: NaN and a reason, in order; the others have the values that they have
@@ -365,7 +375,7 @@ START_TEST(bad_rows)
     b.spectra[90 * 60 + 1] = NAN; /* below the crop: nobody looks */
     spt_matrix m;
     spt_dataset *lenient = NULL;
-    spt_matrix_init(&m, SPT_FLOAT64, b.spectra, b.n, 60);
+    m = matrix_of(SPT_FLOAT64, b.spectra, b.n, 60);
     OK(b.ctx, spt_dataset_new(b.ctx, &m, spt_dataset_axis(b.dataset), SPT_AXIS_NM,
                               SPT_UNIT_ABSORBANCE, 1, NULL, NULL, &lenient));
     told t = {0};
@@ -387,8 +397,9 @@ START_TEST(bad_rows)
     ck_assert_msg(strstr(t.text[3], "standard normal variate"), "%s", t.text[3]);
     /* one by one */
     double value = 0;
-    P_FAILS(b.predictor, SPT_EDATA, "band", spt_predictor_run(b.predictor, b.spectra, &value));
-    P_OK(b.predictor, spt_predictor_run(b.predictor, b.spectra + 60, &value));
+    P_FAILS(b.predictor, SPT_EDATA, "band",
+            spt_predictor_run(b.predictor, b.spectra, 60, &value, 1));
+    P_OK(b.predictor, spt_predictor_run(b.predictor, b.spectra + 60, 60, &value, 1));
     ck_assert(value == b.values[1]);
     /* without anybody to tell */
     P_OK(b.predictor,
@@ -397,7 +408,23 @@ START_TEST(bad_rows)
     /* so far outside that the network overflows */
     for (int j = 0; j < 60; j++)
         b.spectra[5 * 60 + j] = 1e300 * (j % 2 ? 1 : 0.1);
-    P_FAILS(b.predictor, SPT_EDATA, "", spt_predictor_run(b.predictor, b.spectra + 5 * 60, &value));
+    P_FAILS(b.predictor, SPT_EDATA, "",
+            spt_predictor_run(b.predictor, b.spectra + 5 * 60, 60, &value, 1));
+    /* The host ends it at the second of them, or fails: the first block stays, the rest is NaN. */
+    t = (told){.enough = 2, .answer = SPT_STOP_HOST};
+    for (int i = 0; i < 150; i++)
+        values[i] = 7;
+    ck_assert_int_eq(spt_predictor_dataset(b.predictor, lenient, 0, values, 150, &needed, tell, &t),
+                     SPT_STOP_HOST);
+    ck_assert_int_eq(t.n, 2);
+    ck_assert(values[1] == b.values[1] && isnan(values[70]) && isnan(values[148]));
+    t = (told){.enough = 1, .answer = 5};
+    P_FAILS(b.predictor, SPT_ECALLBACK, "row 0: the callback for bad rows returned 5",
+            spt_predictor_dataset(b.predictor, lenient, 0, values, 150, &needed, tell, &t));
+    ck_assert_int_eq(t.n, 1);
+    t = (told){.enough = 5, .answer = -1}; /* the last row */
+    P_FAILS(b.predictor, SPT_ECALLBACK, "row 149",
+            spt_predictor_dataset(b.predictor, lenient, 0, values, 150, &needed, tell, &t));
     spt_dataset_free(lenient);
     tear_down(&b);
 }
@@ -425,16 +452,16 @@ START_TEST(averaged)
     P_OK(predictor, spt_predictor_dataset(predictor, dataset, 0, values, 40, &needed, NULL, NULL));
     OK(ctx, spt_dataset_average(ctx, dataset, "batch", &mean));
     double spectra[8 * 60];
-    OK(ctx, spt_dataset_spectra(mean, 0, 8, spectra));
+    OK(ctx, spt_dataset_spectra(mean, 0, 8, spectra, LENGTH(spectra)));
     for (int i = 0; i < 8; i++) {
-        P_OK(predictor, spt_predictor_run(predictor, spectra + 60 * i, &expected[i]));
+        P_OK(predictor, spt_predictor_run(predictor, spectra + 60 * i, 60, &expected[i], 1));
         ck_assert(expected[i] == values[i]);
     }
     spt_dataset_free(samples);
     /* without the column */
     spt_matrix m;
     spt_dataset *bare = NULL;
-    spt_matrix_init(&m, SPT_FLOAT64, spectra, 8, 60);
+    m = matrix_of(SPT_FLOAT64, spectra, 8, 60);
     OK(ctx, spt_dataset_new(ctx, &m, spt_dataset_axis(dataset), SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0,
                             NULL, NULL, &bare));
     P_OK(predictor, spt_predictor_dataset(predictor, bare, 0, values, 40, &needed, NULL, NULL));

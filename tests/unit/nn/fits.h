@@ -71,8 +71,8 @@ static inline int32_t fit(spt_network *network, int64_t n_train, int64_t n_watch
                           void *user, spt_training_report *report)
 {
     spt_record_init(report, sizeof *report);
-    return spt_network_fit(network, x, y, NULL, rows, n_train, rows + n_train, n_watch, options, fn,
-                           user, report);
+    return spt_network_fit(network, x, y, NULL, ROWS, rows, n_train, rows + n_train, n_watch,
+                           options, fn, user, report);
 }
 
 static inline double watched_loss(spt_network *network, int64_t first, int64_t n)

@@ -238,13 +238,13 @@ START_TEST(all_presets_make_networks)
         for (int k = 0; k < 2; k++) {
             double theirs, ours;
             OK(ctx, spt_config_number(config, knobs[k], &theirs));
-            OK(ctx, spt_options_get_number(options, knobs[k], &ours));
+            OK(ctx, spt_options_number(options, knobs[k], &ours));
             NEAR(ours, theirs, 0);
         }
         const char *rule;
-        OK(ctx, spt_options_get_text(options, "optimizer", &rule));
+        OK(ctx, spt_options_text(options, "optimizer", &rule));
         ck_assert_str_eq(rule, spt_config_choice(config, "optimizer"));
-        OK(ctx, spt_options_get_number(options, "learning_rate", &(double){0}));
+        OK(ctx, spt_options_number(options, "learning_rate", &(double){0}));
         spt_options_free(options);
         spt_network_free(network);
         spt_config_free(config);

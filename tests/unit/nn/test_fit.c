@@ -59,7 +59,7 @@ START_TEST(an_epoch_sees_every_row_once)
     enum { N = 23 };
     spt_network *network = built(linear);
     float zero[SIZE] = {0};
-    OK(ctx, spt_network_set(network, 0, zero));
+    OK(ctx, spt_network_set_values(network, 0, zero, LENGTH(zero)));
     double expected = 0.0;
     for (int i = 0; i < N; i++) {
         y[i] = (float)sqrt(1 + sqrt(i + 2) * (i % 3 + 1) / 10);
@@ -97,7 +97,7 @@ START_TEST(orders_differ)
     double last[4];
     for (int i = 0; i < 4; i++) {
         spt_network *network = built(plain);
-        spt__fit f = {.x = x, .y = y, .train = rows, .n_train = ROWS};
+        spt__fit f = {.n = ROWS, .x = x, .y = y, .train = rows, .n_train = ROWS};
         ck_assert_int_eq(spt__training_read(NULL, &f.training, &e), SPT_OK);
         f.training.epochs = 4;
         f.training.batch_size = 8;
@@ -266,6 +266,12 @@ START_TEST(bad_rows_are_refused)
     rows[3] = -2;
     FAILS(ctx, SPT_EINVAL, "training row 3 is -2", fit(network, 40, 30, NULL, NULL, &report));
     rows[3] = 3;
+    FAILS(ctx, SPT_EINVAL, "training row 9 is 9; 0 to 8 are possible",
+          spt_network_fit(network, x, y, NULL, 9, rows, 10, NULL, 0, NULL, NULL, NULL, &report));
+    FAILS(ctx, SPT_EINVAL, "watched row 1 is 9; 0 to 8 are possible",
+          spt_network_fit(network, x, y, NULL, 9, rows, 5, rows + 8, 2, NULL, NULL, NULL, &report));
+    FAILS(ctx, SPT_EINVAL, "x and y have 0 rows",
+          spt_network_fit(network, x, y, NULL, 0, rows, 5, NULL, 0, NULL, NULL, NULL, &report));
     x[50 * SIZE + 2 * 6 + 1] = INFINITY;
     FAILS(ctx, SPT_EINVAL, "x of row 50 is not finite at band 6, channel 1",
           fit(network, 40, 30, NULL, NULL, &report));
@@ -276,7 +282,7 @@ START_TEST(bad_rows_are_refused)
     report.struct_size = 0;
     y[2] = 0;
     FAILS(ctx, SPT_EINVAL, "struct_size",
-          spt_network_fit(network, x, y, NULL, rows, 9, NULL, 0, NULL, NULL, NULL, &report));
+          spt_network_fit(network, x, y, NULL, ROWS, rows, 9, NULL, 0, NULL, NULL, NULL, &report));
     spt_network_free(network);
 }
 END_TEST
@@ -348,8 +354,13 @@ START_TEST(the_same_seed_gives_the_same_bits_on_any_thread)
         spt__err e;
         OK(ctx, spt_ctx_set_threads(ctx, i == 0 ? 1 : TASKS));
         t[i].start = start;
-        t[i].fit = (spt__fit){
-            .x = x, .y = y, .train = rows, .n_train = 50, .watch = rows + 50, .n_watch = 20};
+        t[i].fit = (spt__fit){.n = ROWS,
+                              .x = x,
+                              .y = y,
+                              .train = rows,
+                              .n_train = 50,
+                              .watch = rows + 50,
+                              .n_watch = 20};
         ck_assert_int_eq(spt__training_read(NULL, &t[i].fit.training, &e), SPT_OK);
         t[i].fit.training.epochs = 15;
         ck_assert_int_eq(spt__parallel(ctx, TASKS, fit_clone, &t[i], &e), SPT_OK);
@@ -379,7 +390,8 @@ static int32_t build_and_fit(spt_ctx *c, int epochs, spt_network **out)
     if (status == SPT_OK) status = add_layers(network, paper);
     if (status == SPT_OK) status = spt_network_finish(network, 1);
     if (status == SPT_OK)
-        status = spt_network_fit(network, x, y, NULL, rows, 40, rows + 40, 30, o, NULL, NULL, NULL);
+        status = spt_network_fit(network, x, y, NULL, ROWS, rows, 40, rows + 40, 30, o, NULL, NULL,
+                                 NULL);
     spt_options_free(o);
     *out = network;
     return status;
@@ -397,8 +409,8 @@ START_TEST(memory_is_planned_before_the_loop)
         int64_t told = spt__network_memory(network, 32, 40, 30);
         c.peak = c.live;
         int64_t base = c.live;
-        OK(counting,
-           spt_network_fit(network, x, y, NULL, rows, 40, rows + 40, 30, NULL, NULL, NULL, NULL));
+        OK(counting, spt_network_fit(network, x, y, NULL, ROWS, rows, 40, rows + 40, 30, NULL, NULL,
+                                     NULL, NULL));
         double taken = (double)(c.peak - base);
         ck_assert_msg(taken <= (double)told && taken > 0.98 * (double)told, "took %g, told %g",
                       taken, (double)told);

@@ -118,7 +118,7 @@ static void set_tensors(fixture *f, spt__rng *r)
                 f->w[at + j] = (double)(float)(0.5 + fabs(f->w[at + j]));
             values[j] = (float)f->w[at + j];
         }
-        OK(f->ctx, spt_network_set(f->network, i, values));
+        OK(f->ctx, spt_network_set_values(f->network, i, values, info.size));
         free(values);
         at += info.size;
     }

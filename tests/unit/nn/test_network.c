@@ -102,9 +102,9 @@ START_TEST(bad_calls_are_refused)
     float x[3] = {0}, y[1];
     int64_t row = 0;
     FAILS(ctx, SPT_EINVAL, "spt_network_finish()", spt_network_predict(network, x, 1, y));
-    FAILS(ctx, SPT_EINVAL, "spt_network_finish()", spt_network_get(network, 0, x));
+    FAILS(ctx, SPT_EINVAL, "spt_network_finish()", spt_network_values(network, 0, x, LENGTH(x)));
     FAILS(ctx, SPT_EINVAL, "spt_network_finish()",
-          spt_network_fit(network, x, y, NULL, &row, 1, NULL, 0, NULL, NULL, NULL, NULL));
+          spt_network_fit(network, x, y, NULL, 1, &row, 1, NULL, 0, NULL, NULL, NULL, NULL));
     OK(ctx, spt_network_finish(network, 1));
     FAILS(ctx, SPT_EBUSY, "already finished", spt_network_finish(network, 1));
     FAILS(ctx, SPT_EBUSY, "conv: the network is finished",
@@ -113,13 +113,19 @@ START_TEST(bad_calls_are_refused)
     FAILS(ctx, SPT_EINVAL, "prediction of 1 rows", spt_network_predict(network, NULL, 1, y));
     OK(ctx, spt_network_predict(network, NULL, 0, NULL));
     FAILS(ctx, SPT_EINVAL, "tensor 2 does not exist; the network has 0 to 1",
-          spt_network_get(network, 2, x));
+          spt_network_values(network, 2, x, LENGTH(x)));
+    FAILS(ctx, SPT_ECAPACITY, "output.weight are 3 values, the buffer holds 2",
+          spt_network_values(network, 0, x, 2));
+    FAILS(ctx, SPT_EINVAL, "2 values for output.weight; it has 3",
+          spt_network_set_values(network, 0, x, 2));
+    FAILS(ctx, SPT_EINVAL, "4 values for output.weight; it has 3",
+          spt_network_set_values(network, 0, x, 4));
     x[1] = NAN;
     FAILS(ctx, SPT_EINVAL, "value 1 for output.weight is not finite",
-          spt_network_set(network, 0, x));
+          spt_network_set_values(network, 0, x, LENGTH(x)));
     x[1] = INFINITY;
     FAILS(ctx, SPT_EINVAL, "value 1 for output.weight is not finite",
-          spt_network_set(network, 0, x));
+          spt_network_set_values(network, 0, x, LENGTH(x)));
     spt_network_free(network);
 }
 END_TEST
@@ -169,15 +175,15 @@ START_TEST(tensors_have_names_and_shapes)
         float values[64], back[64];
         for (int64_t j = 0; j < size; j++)
             values[j] = (float)(i * 100 + j);
-        OK(ctx, spt_network_set(network, i, values));
-        OK(ctx, spt_network_get(network, i, back));
+        OK(ctx, spt_network_set_values(network, i, values, size));
+        OK(ctx, spt_network_values(network, i, back, LENGTH(back)));
         ck_assert_mem_eq(values, back, (size_t)size * sizeof *values);
     }
     ck_assert_int_eq(spt_network_weights(network), weights);
     float negative[3] = {1, -1, 1};
     FAILS(ctx, SPT_EINVAL, "value 1 for bn_1.variance is -1; a variance is 0 or more",
-          spt_network_set(network, 5, negative));
-    OK(ctx, spt_network_set(network, 4, negative));
+          spt_network_set_values(network, 5, negative, LENGTH(negative)));
+    OK(ctx, spt_network_set_values(network, 4, negative, LENGTH(negative)));
     spt_network_free(network);
 }
 END_TEST
@@ -218,7 +224,7 @@ static void check_spread(const spt_network *network, int64_t index, double expec
     spt_record_init(&info, sizeof info);
     OK(ctx, spt_network_tensor(network, index, &info));
     float *v = malloc((size_t)info.size * sizeof *v);
-    OK(ctx, spt_network_get(network, index, v));
+    OK(ctx, spt_network_values(network, index, v, info.size));
     double mean = 0.0, square = 0.0, n = (double)info.size;
     for (int64_t i = 0; i < info.size; i++) {
         mean += (double)v[i] / n;
@@ -252,7 +258,7 @@ START_TEST(initial_weights_follow_the_activation)
     check_spread(network, 12, sqrt(2.0 / (80 + 60)));        /* Glorot */
     for (int64_t i = 1; i < 14; i += 2) {
         float v[100], total = 0;
-        OK(ctx, spt_network_get(network, i, v));
+        OK(ctx, spt_network_values(network, i, v, LENGTH(v)));
         spt_tensor_info info;
         spt_record_init(&info, sizeof info);
         OK(ctx, spt_network_tensor(network, i, &info));
@@ -295,7 +301,7 @@ START_TEST(a_clone_is_equal_and_independent)
     for (int i = 0; i < 40; i++)
         x[i] = (float)(i % 7) - 3;
     OK(ctx, spt_network_predict(a, x, 1, y));
-    OK(ctx, spt_network_set(a, 17, &z));
+    OK(ctx, spt_network_set_values(a, 17, &z, 1));
     spt_network_free(a);
     OK(ctx, spt_network_predict(b, x, 1, y + 1));
     ck_assert_mem_eq(y, y + 1, sizeof *y);

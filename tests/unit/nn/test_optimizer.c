@@ -208,7 +208,7 @@ START_TEST(other_options_are_refused)
     float x[2] = {0}, y[1] = {0};
     int64_t row = 0;
     FAILS(ctx, SPT_EINVAL, "spt_training_options_new()",
-          spt_network_fit(network, x, y, NULL, &row, 1, NULL, 0, options, NULL, NULL, NULL));
+          spt_network_fit(network, x, y, NULL, 1, &row, 1, NULL, 0, options, NULL, NULL, NULL));
     spt_options_free(options);
     spt_network_free(network);
 }

@@ -244,8 +244,8 @@ static int32_t fit_weighted(spt_network *network, const float *w, int64_t n_trai
                             spt_training_report *report)
 {
     spt_record_init(report, sizeof *report);
-    return spt_network_fit(network, x, y, w, rows, n_train, rows + n_train, n_watch, options, NULL,
-                           NULL, report);
+    return spt_network_fit(network, x, y, w, ROWS, rows, n_train, rows + n_train, n_watch, options,
+                           NULL, NULL, report);
 }
 
 /* With full batches a row of weight 3 is three rows. */
@@ -272,7 +272,7 @@ START_TEST(a_weight_is_a_repetition)
     spt_training_report ra, rb;
     OK(ctx, fit_weighted(a, weights, 40, 30, &ra));
     spt_record_init(&rb, sizeof rb);
-    OK(ctx, spt_network_fit(b, x, y, NULL, repeated, n_train, repeated + n_train, n - n_train,
+    OK(ctx, spt_network_fit(b, x, y, NULL, ROWS, repeated, n_train, repeated + n_train, n - n_train,
                             options, NULL, NULL, &rb));
     ck_assert_int_eq(ra.best, rb.best);
     RELATIVE(ra.loss, rb.loss, 1e-4);
@@ -407,7 +407,7 @@ START_TEST(a_stop_is_seen_while_watching)
     pthread_t thread;
     knob("epochs", 2);
     spt_record_init(&report, sizeof report);
-    ck_assert_int_eq(spt_network_fit(network, x, y, NULL, rows, 4, watched, MANY, options,
+    ck_assert_int_eq(spt_network_fit(network, x, y, NULL, ROWS, rows, 4, watched, MANY, options,
                                      start_stopper, &thread, &report),
                      SPT_STOP_HOST);
     pthread_join(thread, NULL);

@@ -18,7 +18,7 @@ static spt_dataset *dataset(spt_ctx *ctx, const double *values, int64_t n, int64
 {
     spt_matrix m;
     spt_dataset *ds;
-    spt_matrix_init(&m, SPT_FLOAT64, values, n, p);
+    m = matrix_of(SPT_FLOAT64, values, n, p);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, unit, 0, NULL, NULL, &ds));
     return ds;
 }
@@ -31,7 +31,7 @@ static int32_t one(spt_ctx *ctx, const spt_prep *prep, const double *values, int
     for (int j = 0; j < p; j++)
         axis[j] = 1000 + 2 * j;
     spt_dataset *ds = dataset(ctx, values, 1, p, axis, unit);
-    int32_t status = spt_prep_channels(ctx, prep, ds, mask, SPT_FLOAT64, out);
+    int32_t status = spt_prep_channels(ctx, prep, ds, mask, SPT_FLOAT64, out, 5 * p);
     spt_dataset_free(ds);
     return status;
 }
@@ -59,8 +59,8 @@ START_TEST(real_spectrum)
     soil_axis(axis);
     OK(ctx, spt_prep_new(ctx, &prep));
     spt_dataset *ds = dataset(ctx, nirsoil_row, 1, P, axis, SPT_UNIT_ABSORBANCE);
-    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, out));
-    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT32, out32));
+    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, out, LENGTH(out)));
+    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT32, out32, LENGTH(out32)));
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         int at = known[i].band * 5 + known[i].channel;
         double want = known[i].value;
@@ -69,18 +69,18 @@ START_TEST(real_spectrum)
         RELATIVE(out[at], want, 1e-8);
         RELATIVE(out32[at], want, 1e-6);
     }
-    OK(ctx, spt_channel_options_new(ctx, &o));
+    OK(ctx, spt_prep_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "d2_window", 15));
     OK(ctx, spt_options_set_number(o, "d2_order", 3));
-    OK(ctx, spt_prep_set_channels(prep, o));
-    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out));
+    OK(ctx, spt_prep_set_options(prep, o));
+    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out, LENGTH(out)));
     RELATIVE(out[7], -1.205074337e-06, 1e-8);
     RELATIVE(out[350], -1.836457660e-06, 1e-8);
     /* 30 nm are 15 points here */
     OK(ctx, spt_options_set_text(o, "window_in", "axis"));
     OK(ctx, spt_options_set_number(o, "d2_window", 30));
-    OK(ctx, spt_prep_set_channels(prep, o));
-    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out));
+    OK(ctx, spt_prep_set_options(prep, o));
+    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out, LENGTH(out)));
     RELATIVE(out[350], -1.836457660e-06, 1e-8);
     spt_options_free(o);
     spt_dataset_free(ds);
@@ -99,7 +99,7 @@ START_TEST(units_and_directions)
     OK(ctx, spt_prep_new(ctx, &prep));
     soil_axis(axis);
     spt_dataset *ds = dataset(ctx, nirsoil_row, 1, P, axis, SPT_UNIT_ABSORBANCE);
-    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, want));
+    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, want, LENGTH(want)));
     spt_dataset_free(ds);
     for (int unit = SPT_UNIT_REFLECTANCE; unit <= SPT_UNIT_PERCENT_REFLECTANCE; unit++) {
         for (int j = 0; j < P; j++) {
@@ -108,7 +108,7 @@ START_TEST(units_and_directions)
             back[P - 1 - j] = axis[j];
         }
         ds = dataset(ctx, values, 1, P, axis, unit);
-        OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, out));
+        OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, out, LENGTH(out)));
         spt_dataset_free(ds);
         static const double tolerance[5] = {1e-14, 1e-14, 1e-15, 1e-15, 1e-12};
         for (int j = 0; j < P; j++)
@@ -118,7 +118,8 @@ START_TEST(units_and_directions)
                               out[j * 5 + k], want[j * 5 + k]);
         static double reverse[P * 5];
         ds = dataset(ctx, mirror, 1, P, back, unit);
-        OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, reverse));
+        OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, reverse,
+                                  LENGTH(reverse)));
         spt_dataset_free(ds);
         for (int j = 0; j < P; j++) {
             for (int k = 0; k < 4; k++)
@@ -146,10 +147,10 @@ START_TEST(masks_and_rows)
     for (int j = 0; j < BANDS; j++)
         axis[j] = 5000 - 8 * j;
     spt_dataset *ds = dataset(ctx, values, N, BANDS, axis, SPT_UNIT_PERCENT_REFLECTANCE);
-    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, all));
+    OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_ALL, SPT_FLOAT64, all, LENGTH(all)));
     for (int mask = 1; mask <= SPT_CHANNEL_ALL; mask++) {
         spt__channel_plan plan = {0};
-        OK(ctx, spt_prep_channels(ctx, prep, ds, mask, SPT_FLOAT64, out));
+        OK(ctx, spt_prep_channels(ctx, prep, ds, mask, SPT_FLOAT64, out, LENGTH(out)));
         int c = 0;
         for (int k = 0; k < 5; k++)
             c += mask >> k & 1;
@@ -165,7 +166,7 @@ START_TEST(masks_and_rows)
         ck_assert_int_eq(plan.c, c);
         ck_assert_int_eq(spt__channels_scratch(&plan), 2 * BANDS);
         for (int i = N - 1; i >= 0; i--) {
-            OK(ctx, spt_dataset_spectra(ds, i, 1, x));
+            OK(ctx, spt_dataset_spectra(ds, i, 1, x, LENGTH(x)));
             OK(ctx, spt__channels_row(&plan, x, i, NULL, row, scratch, &e));
             ck_assert(memcmp(row, out + i * BANDS * c, (size_t)(BANDS * c) * sizeof *row) == 0);
         }
@@ -204,9 +205,9 @@ START_TEST(constant_spectra)
     OK(ctx, one(ctx, prep, values, 12, SPT_UNIT_ABSORBANCE, 15, out));
     for (int j = 0; j < 12; j++)
         ck_assert(out[j * 4 + 2] == 0 && out[j * 4 + 3] == 0);
-    OK(ctx, spt_channel_options_new(ctx, &o));
+    OK(ctx, spt_prep_options_new(ctx, &o));
     OK(ctx, spt_options_set_text(o, "constant_snv", "zero"));
-    OK(ctx, spt_prep_set_channels(prep, o));
+    OK(ctx, spt_prep_set_options(prep, o));
     spt_options_free(o);
     values[3] = nextafter(0.1, 1); /* a last bit is no variation */
     OK(ctx, one(ctx, prep, values, 12, SPT_UNIT_ABSORBANCE, SPT_CHANNEL_A_SNV, out));
@@ -308,9 +309,9 @@ START_TEST(bad_rows)
         two[j] = 0.5 + 0.01 * (j % 5);
     two[N + 3] = -1;
     ds = dataset(ctx, two, 2, N, axis, SPT_UNIT_REFLECTANCE);
-    OK(ctx, spt_dataset_with_texts(ctx, ds, "id", texts, &named));
+    OK(ctx, spt_dataset_with_texts(ctx, ds, "id", texts, LENGTH(texts), &named));
     FAILS(ctx, SPT_EDATA, "reflectance -1 at row 'b2', band 3988 nm",
-          spt_prep_channels(ctx, prep, named, SPT_CHANNEL_A, SPT_FLOAT64, out));
+          spt_prep_channels(ctx, prep, named, SPT_CHANNEL_A, SPT_FLOAT64, out, LENGTH(out)));
     spt_dataset_free(ds);
     spt_dataset_free(named);
     spt_prep_free(prep);
@@ -332,11 +333,11 @@ START_TEST(axes_and_windows)
     }
     spt_dataset *ds = dataset(ctx, v, 1, N, axis, SPT_UNIT_REFLECTANCE);
     FAILS(ctx, SPT_EINVAL, "unevenly spaced (5.93437 to 6.23441 nm",
-          spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D1, SPT_FLOAT64, out));
+          spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D1, SPT_FLOAT64, out, LENGTH(out)));
     FAILS(ctx, SPT_EINVAL, "spt_prep_add_resample, --resample",
-          spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out));
+          spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D2, SPT_FLOAT64, out, LENGTH(out)));
     OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_R | SPT_CHANNEL_A | SPT_CHANNEL_A_SNV,
-                              SPT_FLOAT64, out));
+                              SPT_FLOAT64, out, LENGTH(out)));
     spt_dataset_free(ds);
     FAILS(ctx, SPT_EINVAL, "d1_window is 11 points, but the spectra have 10 bands",
           one(ctx, prep, v, 10, SPT_UNIT_REFLECTANCE, SPT_CHANNEL_ALL, out));
@@ -348,9 +349,15 @@ START_TEST(axes_and_windows)
           one(ctx, prep, v, N, SPT_UNIT_REFLECTANCE, 32, out));
     ds = dataset(ctx, v, 1, N, axis, SPT_UNIT_REFLECTANCE);
     FAILS(ctx, SPT_EINVAL, "type of the channels is 3",
-          spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A, 3, out));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_prep_channels(ctx, NULL, ds, 1, SPT_FLOAT64, out));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_prep_channels(ctx, prep, ds, 1, SPT_FLOAT64, NULL));
+          spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A, 3, out, LENGTH(out)));
+    FAILS(ctx, SPT_ECAPACITY, "the channels are",
+          spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_R | SPT_CHANNEL_A, SPT_FLOAT64, out,
+                            2 * N - 1));
+    OK(ctx,
+       spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_R | SPT_CHANNEL_A, SPT_FLOAT64, out, 2 * N));
+    FAILS(ctx, SPT_EINVAL, "NULL",
+          spt_prep_channels(ctx, NULL, ds, 1, SPT_FLOAT64, out, LENGTH(out)));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_prep_channels(ctx, prep, ds, 1, SPT_FLOAT64, NULL, 0));
     spt_dataset_free(ds);
     spt_prep_free(prep);
     spt_ctx_free(ctx);
@@ -373,8 +380,8 @@ START_TEST(slope_per_unit_of_the_axis)
             v[j] = 0.2 + 0.003 * (axis[j] - 990) + 0.0004 * (axis[j] - 990) * (axis[j] - 990);
         }
         spt_dataset *ds = dataset(ctx, v, 1, N, axis, SPT_UNIT_ABSORBANCE);
-        OK(ctx,
-           spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D1 | SPT_CHANNEL_A_D2, SPT_FLOAT64, out));
+        OK(ctx, spt_prep_channels(ctx, prep, ds, SPT_CHANNEL_A_D1 | SPT_CHANNEL_A_D2, SPT_FLOAT64,
+                                  out, LENGTH(out)));
         for (int j = 0; j < N; j++) {
             RELATIVE(out[2 * j], 0.003 + 0.0008 * (axis[j] - 990), 1e-10);
             RELATIVE(out[2 * j + 1], 0.0008, 1e-9);

@@ -59,18 +59,18 @@ START_TEST(channel_settings)
     spt_options *o;
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
     OK(ctx, spt_prep_new(ctx, &prep));
-    OK(ctx, spt_channel_options_new(ctx, &o));
+    OK(ctx, spt_prep_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "d2_window", 15));
     OK(ctx, spt_options_set_number(o, "d2_order", 3));
     OK(ctx, spt_options_set_text(o, "constant_snv", "zero"));
-    OK(ctx, spt_prep_set_channels(prep, o));
+    OK(ctx, spt_prep_set_options(prep, o));
     OK(ctx, spt_options_set_number(o, "d2_window", 17)); /* copied: changes nothing */
     OK(ctx, spt__prep_copy(prep, ctx, &copy));
     spt_options_free(o);
     text_is(ctx, copy,
             "d1_window=11 d1_order=2 d2_window=15 d2_order=3 window_in=points constant_snv=zero");
     ck_assert(spt__option(spt__prep_channel_options(copy), spt__channel_knobs, "d2_window") == 15);
-    OK(ctx, spt_prep_set_channels(copy, NULL));
+    OK(ctx, spt_prep_set_options(copy, NULL));
     text_is(ctx, copy, DEFAULTS);
     spt_prep_free(prep);
     spt_prep_free(copy);
@@ -82,7 +82,7 @@ static int32_t window_of(spt_ctx *ctx, double width, double step, int64_t p)
 {
     spt_options *o;
     int32_t window, order;
-    OK(ctx, spt_channel_options_new(ctx, &o));
+    OK(ctx, spt_prep_options_new(ctx, &o));
     OK(ctx, spt_options_set_text(o, "window_in", "axis"));
     OK(ctx, spt_options_set_number(o, "d1_window", width));
     int32_t status = spt__channel_window(o, 1, step, p, &window, &order, NULL);
@@ -164,20 +164,20 @@ START_TEST(bad_settings)
     spt_options *o;
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
     OK(ctx, spt_prep_new(ctx, &prep));
-    OK(ctx, spt_channel_options_new(ctx, &o));
+    OK(ctx, spt_prep_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "d1_window", 10));
     FAILS(ctx, SPT_EINVAL, "d1_window is 10; an odd number of points, at least 3",
-          spt_prep_set_channels(prep, o));
+          spt_prep_set_options(prep, o));
     OK(ctx, spt_options_set_number(o, "d1_window", 5.5));
-    FAILS(ctx, SPT_EINVAL, "d1_window is 5.5", spt_prep_set_channels(prep, o));
+    FAILS(ctx, SPT_EINVAL, "d1_window is 5.5", spt_prep_set_options(prep, o));
     OK(ctx, spt_options_set_text(o, "window_in", "axis"));
-    OK(ctx, spt_prep_set_channels(prep, o));
+    OK(ctx, spt_prep_set_options(prep, o));
     OK(ctx, spt_options_set_text(o, "window_in", "points"));
     OK(ctx, spt_options_set_number(o, "d1_window", 7));
     OK(ctx, spt_options_set_number(o, "d2_order", 5));
     OK(ctx, spt_options_set_number(o, "d2_window", 5));
     FAILS(ctx, SPT_EINVAL, "d2_window is 5; an odd number of points, at least 7 with d2_order 5",
-          spt_prep_set_channels(prep, o));
+          spt_prep_set_options(prep, o));
     FAILS(ctx, SPT_EINVAL, "", spt_options_set_number(o, "d2_order", 1));
     FAILS(ctx, SPT_EINVAL, "", spt_options_set_number(o, "d1_order", 9));
     spt_options_free(o);
@@ -199,7 +199,7 @@ START_TEST(short_of_memory)
         status = spt_prep_new(ctx, &prep);
         if (status == SPT_OK) status = spt_prep_add_average(prep, "id");
         if (status == SPT_OK) status = spt_prep_add_crop(prep, 1100, 2400);
-        if (status == SPT_OK) status = spt_prep_set_channels(prep, NULL);
+        if (status == SPT_OK) status = spt_prep_set_options(prep, NULL);
         if (status == SPT_OK) status = spt__prep_copy(prep, ctx, &copy);
         if (status == SPT_OK) {
             char text[256];

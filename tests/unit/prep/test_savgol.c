@@ -93,8 +93,8 @@ START_TEST(exact_least_squares)
     for (int j = 0; j < N; j++)
         y[j] = (37 * j * j + 11 * j) % 101;
     for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++) {
-        OK(ctx, spt_savgol(ctx, y, N, exact[i].spacing, exact[i].window, exact[i].order,
-                           exact[i].derivative, out));
+        OK(ctx, spt_prep_savgol(ctx, y, N, exact[i].spacing, exact[i].window, exact[i].order,
+                                exact[i].derivative, out));
         double largest = 0;
         for (int k = 0; k < CHECKED; k++)
             largest = fmax(largest, fabs(exact[i].value[k]));
@@ -131,7 +131,7 @@ START_TEST(polynomials_come_back)
                     }
                     largest = fmax(largest, fabs(want[j]));
                 }
-                OK(ctx, spt_savgol(ctx, y, N, 1 / 20.0, window, order, derivative, out));
+                OK(ctx, spt_prep_savgol(ctx, y, N, 1 / 20.0, window, order, derivative, out));
                 /* What the last bit of y may do at the end of the window, as bound: the k-th
                  * derivative of an interpolating polynomial grows with (2 k^2 / width)^k. */
                 double width = (window > 1 ? window - 1 : 1) / 20.0, noise = 4e-16;
@@ -158,7 +158,7 @@ START_TEST(constants_are_exact)
     for (int j = 0; j < N; j++)
         y[j] = 0.1;
     for (int derivative = 0; derivative <= 4; derivative++) {
-        OK(ctx, spt_savgol(ctx, y, N, 0.7, 15, 5, derivative, out));
+        OK(ctx, spt_prep_savgol(ctx, y, N, 0.7, 15, 5, derivative, out));
         for (int j = 0; j < N; j++)
             ck_assert(out[j] == (derivative == 0 ? 0.1 : 0.0));
     }
@@ -175,11 +175,11 @@ START_TEST(descending_axis)
     for (int j = 0; j < N; j++)
         back[N - 1 - j] = y[j] = sin(j / 5.0) + 0.1 * j;
     for (int derivative = 0; derivative <= 4; derivative++) {
-        OK(ctx, spt_savgol(ctx, y, N, 0.3, 9, 4, derivative, out));
-        OK(ctx, spt_savgol(ctx, back, N, -0.3, 9, 4, derivative, out_back));
+        OK(ctx, spt_prep_savgol(ctx, y, N, 0.3, 9, 4, derivative, out));
+        OK(ctx, spt_prep_savgol(ctx, back, N, -0.3, 9, 4, derivative, out_back));
         for (int j = 0; j < N; j++)
             ck_assert(out[j] == out_back[N - 1 - j]);
-        OK(ctx, spt_savgol(ctx, y, N, -0.3, 9, 4, derivative, out_back));
+        OK(ctx, spt_prep_savgol(ctx, y, N, -0.3, 9, 4, derivative, out_back));
         for (int j = 0; j < N; j++)
             ck_assert(out[j] == (derivative % 2 ? -1 : 1) * out_back[j]);
     }
@@ -194,17 +194,17 @@ START_TEST(real_spectrum)
     spt_ctx *ctx;
     double out[700];
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
-    OK(ctx, spt_savgol(ctx, nirsoil_row, 700, 2, 11, 2, 1, out));
+    OK(ctx, spt_prep_savgol(ctx, nirsoil_row, 700, 2, 11, 2, 1, out));
     RELATIVE(out[0], -1.059451049e-04, 1e-8);
     RELATIVE(out[1], -1.079206294e-04, 1e-8);
     RELATIVE(out[5], -1.158227273e-04, 1e-8);
     RELATIVE(out[350], -6.731363636e-05, 1e-8);
     RELATIVE(out[694], 1.080727273e-04, 1e-8);
-    OK(ctx, spt_savgol(ctx, nirsoil_row, 700, 2, 11, 2, 2, out));
+    OK(ctx, spt_prep_savgol(ctx, nirsoil_row, 700, 2, 11, 2, 2, out));
     RELATIVE(out[5], -9.877622378e-07, 1e-8);
     RELATIVE(out[6], -1.240675991e-06, 1e-8);
     RELATIVE(out[350], -2.140442890e-06, 1e-8);
-    OK(ctx, spt_savgol(ctx, nirsoil_row, 700, 2, 15, 3, 2, out));
+    OK(ctx, spt_prep_savgol(ctx, nirsoil_row, 700, 2, 15, 3, 2, out));
     RELATIVE(out[7], -1.205074337e-06, 1e-8);
     RELATIVE(out[350], -1.836457660e-06, 1e-8);
     spt_ctx_free(ctx);
@@ -216,9 +216,9 @@ START_TEST(shortest_and_window_of_all)
     spt_ctx *ctx;
     double y[5] = {1, 4, 9, 16, 25}, out[5] = {0};
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
-    OK(ctx, spt_savgol(ctx, y, 1, 1, 1, 0, 0, out));
+    OK(ctx, spt_prep_savgol(ctx, y, 1, 1, 1, 0, 0, out));
     ck_assert(out[0] == 1 && out[1] == 0);
-    OK(ctx, spt_savgol(ctx, y, 5, 1, 5, 2, 1, out));
+    OK(ctx, spt_prep_savgol(ctx, y, 5, 1, 5, 2, 1, out));
     for (int j = 0; j < 5; j++)
         NEAR(out[j], 2.0 * (j + 1), 1e-14);
     spt_ctx_free(ctx);
@@ -230,25 +230,26 @@ START_TEST(bad_arguments)
     spt_ctx *ctx;
     double y[N] = {0}, out[N];
     ck_assert_int_eq(spt_ctx_new(NULL, &ctx), SPT_OK);
-    FAILS(ctx, SPT_EINVAL, "window is 10 points; an odd", spt_savgol(ctx, y, N, 1, 10, 2, 1, out));
-    FAILS(ctx, SPT_EINVAL, "window is -3 points", spt_savgol(ctx, y, N, 1, -3, 2, 1, out));
-    FAILS(ctx, SPT_EINVAL, "window is 0 points", spt_savgol(ctx, y, N, 1, 0, 0, 0, out));
+    FAILS(ctx, SPT_EINVAL, "window is 10 points; an odd",
+          spt_prep_savgol(ctx, y, N, 1, 10, 2, 1, out));
+    FAILS(ctx, SPT_EINVAL, "window is -3 points", spt_prep_savgol(ctx, y, N, 1, -3, 2, 1, out));
+    FAILS(ctx, SPT_EINVAL, "window is 0 points", spt_prep_savgol(ctx, y, N, 1, 0, 0, 0, out));
     FAILS(ctx, SPT_EINVAL, "window is 43 points, but there are 41 values",
-          spt_savgol(ctx, y, N, 1, 43, 2, 1, out));
+          spt_prep_savgol(ctx, y, N, 1, 43, 2, 1, out));
     FAILS(ctx, SPT_EINVAL, "window is 3 points; order 3 needs more",
-          spt_savgol(ctx, y, N, 1, 3, 3, 1, out));
-    FAILS(ctx, SPT_EINVAL, "order is 1; 2", spt_savgol(ctx, y, N, 1, 5, 1, 2, out));
-    FAILS(ctx, SPT_EINVAL, "order is 9", spt_savgol(ctx, y, N, 1, 21, 9, 2, out));
-    FAILS(ctx, SPT_EINVAL, "derivative is 5", spt_savgol(ctx, y, N, 1, 21, 8, 5, out));
-    FAILS(ctx, SPT_EINVAL, "derivative is -1", spt_savgol(ctx, y, N, 1, 21, 8, -1, out));
-    FAILS(ctx, SPT_EINVAL, "spacing is 0", spt_savgol(ctx, y, N, 0, 5, 2, 1, out));
-    FAILS(ctx, SPT_EINVAL, "spacing is", spt_savgol(ctx, y, N, NAN, 5, 2, 1, out));
+          spt_prep_savgol(ctx, y, N, 1, 3, 3, 1, out));
+    FAILS(ctx, SPT_EINVAL, "order is 1; 2", spt_prep_savgol(ctx, y, N, 1, 5, 1, 2, out));
+    FAILS(ctx, SPT_EINVAL, "order is 9", spt_prep_savgol(ctx, y, N, 1, 21, 9, 2, out));
+    FAILS(ctx, SPT_EINVAL, "derivative is 5", spt_prep_savgol(ctx, y, N, 1, 21, 8, 5, out));
+    FAILS(ctx, SPT_EINVAL, "derivative is -1", spt_prep_savgol(ctx, y, N, 1, 21, 8, -1, out));
+    FAILS(ctx, SPT_EINVAL, "spacing is 0", spt_prep_savgol(ctx, y, N, 0, 5, 2, 1, out));
+    FAILS(ctx, SPT_EINVAL, "spacing is", spt_prep_savgol(ctx, y, N, NAN, 5, 2, 1, out));
     FAILS(ctx, SPT_EINVAL, "spacing 1e-200 is too near",
-          spt_savgol(ctx, y, N, 1e-200, 5, 2, 2, out));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_savgol(ctx, NULL, N, 1, 5, 2, 1, out));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_savgol(ctx, y, N, 1, 5, 2, 1, NULL));
-    FAILS(ctx, SPT_EINVAL, "there are -1 values", spt_savgol(ctx, y, -1, 1, 5, 2, 1, out));
-    ck_assert_int_eq(spt_savgol(NULL, y, N, 1, 5, 2, 1, out), SPT_EINVAL);
+          spt_prep_savgol(ctx, y, N, 1e-200, 5, 2, 2, out));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_prep_savgol(ctx, NULL, N, 1, 5, 2, 1, out));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_prep_savgol(ctx, y, N, 1, 5, 2, 1, NULL));
+    FAILS(ctx, SPT_EINVAL, "there are -1 values", spt_prep_savgol(ctx, y, -1, 1, 5, 2, 1, out));
+    ck_assert_int_eq(spt_prep_savgol(NULL, y, N, 1, 5, 2, 1, out), SPT_EINVAL);
     spt_ctx_free(ctx);
 }
 END_TEST

@@ -25,7 +25,7 @@ static spt_dataset *spectra(spt_ctx *ctx, int32_t dtype, int descending)
         }
     for (int j = 0; j < P; j++)
         axis[j] = 1100 + 2 * (descending ? P - 1 - j : j);
-    spt_matrix_init(&m, dtype, dtype == SPT_FLOAT32 ? (void *)values32 : (void *)values, N, P);
+    m = matrix_of(dtype, dtype == SPT_FLOAT32 ? (void *)values32 : (void *)values, N, P);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &ds));
     return ds;
 }
@@ -75,11 +75,11 @@ static void compare(spt_ctx *ctx, const spt_prep *prep, const spt_dataset *ds)
     ck_assert(memcmp(steps.axis, spt_dataset_axis(applied), (size_t)p * sizeof(double)) == 0);
     OK(ctx, spt__channel_plan_init(&channels, ctx, prep, steps.axis, p, SPT_AXIS_NM,
                                    SPT_UNIT_ABSORBANCE, SPT_CHANNEL_ALL, SPT_FLOAT32, &e));
-    OK(ctx, spt_prep_channels(ctx, prep, applied, SPT_CHANNEL_ALL, SPT_FLOAT32, all));
+    OK(ctx, spt_prep_channels(ctx, prep, applied, SPT_CHANNEL_ALL, SPT_FLOAT32, all, LENGTH(all)));
     for (int i = N - 1; i >= 0; i--) {
-        OK(ctx, spt_dataset_spectra(ds, i, 1, x));
+        OK(ctx, spt_dataset_spectra(ds, i, 1, x, LENGTH(x)));
         spt__prep_plan_row(&steps, x, values, scratch);
-        OK(ctx, spt_dataset_spectra(applied, i, 1, want));
+        OK(ctx, spt_dataset_spectra(applied, i, 1, want, LENGTH(want)));
         ck_assert(memcmp(values, want, (size_t)p * sizeof(double)) == 0);
         OK(ctx, spt__channels_row(&channels, values, i, NULL, row, scratch, &e));
         ck_assert(memcmp(row, all + i * p * 5, (size_t)p * 5 * sizeof(float)) == 0);
@@ -123,7 +123,7 @@ START_TEST(values_by_hand)
     ck_assert_int_eq(spt_dataset_bands(applied), 601 / 4);
     ck_assert(spt_dataset_axis(applied)[0] == 1203);
     ck_assert(spt_dataset_axis(applied)[1] == 1211);
-    OK(ctx, spt_dataset_spectra(applied, 0, 1, out));
+    OK(ctx, spt_dataset_spectra(applied, 0, 1, out, LENGTH(out)));
     double sum = 0;
     for (int j = 54; j < 58; j++)
         sum += nirsoil_row[j] + 1e-3 * sin(j);
@@ -152,8 +152,8 @@ START_TEST(onto_another_axis)
     OK(ctx, spt__prep_plan_init(&plan, ctx, prep, spt_dataset_axis(ds), P, SPT_AXIS_NM, onto, 300));
     ck_assert_int_eq(plan.p, 100);
     for (int i = 0; i < N; i++) {
-        OK(ctx, spt_dataset_spectra(ds, i, 1, x));
-        OK(ctx, spt_dataset_spectra(applied, i, 1, want));
+        OK(ctx, spt_dataset_spectra(ds, i, 1, x, LENGTH(x)));
+        OK(ctx, spt_dataset_spectra(applied, i, 1, want, LENGTH(want)));
         spt__prep_plan_row(&plan, x, out, scratch);
         ck_assert(memcmp(out, want, 100 * sizeof *out) == 0);
     }
@@ -184,14 +184,14 @@ START_TEST(averaging_only_where_the_column_is)
     OK(ctx, spt_prep_apply(ctx, prep, ds, &applied)); /* no such column: samples already */
     ck_assert_int_eq(spt_dataset_rows(applied), N);
     spt_dataset_free(applied);
-    OK(ctx, spt_dataset_with_texts(ctx, ds, "sample", ids, &scans));
+    OK(ctx, spt_dataset_with_texts(ctx, ds, "sample", ids, LENGTH(ids), &scans));
     OK(ctx, spt_prep_apply(ctx, prep, scans, &applied));
     ck_assert_int_eq(spt_dataset_rows(applied), 2);
-    OK(ctx, spt_dataset_spectra(applied, 0, 1, x));
+    OK(ctx, spt_dataset_spectra(applied, 0, 1, x, LENGTH(x)));
     memset(want, 0, sizeof want);
     for (int i = 0; i < N; i++) {
         if (i == 1) continue;
-        OK(ctx, spt_dataset_spectra(ds, i, 1, y));
+        OK(ctx, spt_dataset_spectra(ds, i, 1, y, LENGTH(y)));
         for (int j = 0; j < P; j++)
             want[j] += y[j] / 3;
     }
@@ -268,7 +268,8 @@ START_TEST(short_of_memory)
         f.until_failure = n;
         status = spt_prep_apply(ctx, prep, ds, &applied);
         if (status == SPT_OK)
-            status = spt_prep_channels(ctx, prep, applied, SPT_CHANNEL_ALL, SPT_FLOAT32, out);
+            status = spt_prep_channels(ctx, prep, applied, SPT_CHANNEL_ALL, SPT_FLOAT32, out,
+                                       LENGTH(out));
         if (status == SPT_OK)
             status = spt__prep_plan_init(&plan, ctx, prep, spt_dataset_axis(ds), P, SPT_AXIS_NM,
                                          NULL, 0);

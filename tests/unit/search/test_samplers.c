@@ -249,7 +249,7 @@ static int32_t live(spt_ctx *ctx, const spt_space *space, const char *kind)
     spt_options *options = NULL;
     spt_sampler *s = NULL;
     spt_config *config = NULL;
-    double improvement = 0;
+    double good = 0;
     int32_t status = spt_sampler_options_new(ctx, &options);
     if (status >= 0 && spt_options_set_text(options, "sampler", kind) == SPT_EINVAL)
         status = spt_options_set_text(options, "preset", kind);
@@ -264,7 +264,7 @@ static int32_t live(spt_ctx *ctx, const spt_space *space, const char *kind)
         if (status >= 0 && i % 4 != 3)
             status = spt_sampler_tell(s, i, config, SPT_TRIAL_COMPLETE, mixed(config), 0);
         if (status >= 0 && !strcmp(kind, "tpe"))
-            status = spt_sampler_improvement(s, config, &improvement);
+            status = spt_sampler_densities(s, config, &good, NULL);
         spt_config_free(config);
         config = NULL;
     }

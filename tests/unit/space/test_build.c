@@ -147,6 +147,9 @@ START_TEST(bad_parameters)
     FAILS(ctx, bad, "step", spt_space_add_float(s, "x", 0, 1, NAN, 0, 1));
     FAILS(ctx, bad, "too small", spt_space_add_float(s, "x", 0, 1, 1e-200, 0, 1));
     FAILS(ctx, bad, "step", spt_space_add_int(s, "x", 0, 9, 0, 0, 1));
+    FAILS(ctx, bad, "log is 2; 0 and 1 are possible", spt_space_add_float(s, "x", 1, 2, 0, 2, 1));
+    FAILS(ctx, bad, "value is 2; 0 and 1 are possible", spt_space_add_bool(s, "x", 2));
+    FAILS(ctx, bad, "log is -1", spt_space_add_int(s, "x", 1, 2, 1, -1, 1));
     FAILS(ctx, bad, "logarithmic", spt_space_add_float(s, "x", 0, 1, 0, 1, 1));
     FAILS(ctx, bad, "logarithmic", spt_space_add_int(s, "x", 0, 9, 1, 1, 1));
     FAILS(ctx, bad, "default of parameter 'x' is 2", spt_space_add_float(s, "x", 0, 1, 0, 0, 2));
@@ -204,7 +207,7 @@ START_TEST(described)
     ck_assert_ptr_null(spt_space_choice(s, 0, 0));
     ck_assert_str_eq(spt_space_name(s), "test");
     ck_assert_int_eq(spt_space_find(s, "x"), 2);
-    ck_assert_int_eq(spt_space_find(s, "y"), -1);
+    ck_assert_int_eq(spt_space_find(s, "y"), SPT_ENOTFOUND);
     end(s);
 }
 END_TEST
@@ -281,7 +284,7 @@ START_TEST(bad_conditions)
     } rows[] = {
         {"child", "nope", SPT_OP_EQ, {"1"}, 1, SPT_ENOTFOUND, "no parameter 'nope'"},
         {"chld", "a", SPT_OP_EQ, {"1"}, 1, SPT_ENOTFOUND, "'child' is the nearest"},
-        {"child", NULL, SPT_OP_EQ, {"1"}, 1, SPT_ENOTFOUND, "NULL"},
+        {"child", NULL, SPT_OP_EQ, {"1"}, 1, SPT_EINVAL, "NULL"},
         {"a", "t", SPT_OP_EQ, {"mid"}, 1, SPT_EINVAL, "a parent comes first"},
         {"child", "child", SPT_OP_EQ, {"true"}, 1, SPT_EINVAL, "a parent comes first"},
         {"child", "a", 0, {"1"}, 1, SPT_EINVAL, "comparison 0"},
@@ -355,7 +358,7 @@ START_TEST(forbidden)
     ck_assert_int_eq(spt_space_forbidden_count(s), 2);
     ck_assert_str_eq(spt_space_forbidden(s, 0), "child = true and c in {q, r}");
     ck_assert_str_eq(spt_space_forbidden(s, 1), "a >= 5");
-    ck_assert_str_eq(spt_space_forbidden(s, 2), "");
+    ck_assert_ptr_null(spt_space_forbidden(s, 2));
     OK(ctx, spt_config_new(ctx, s, &config));
     OK(ctx, spt_config_set_text(config, "c", "q"));
     OK(ctx, spt_config_check(config)); /* child does not exist */

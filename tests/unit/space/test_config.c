@@ -169,7 +169,7 @@ START_TEST(copies_and_hashes)
     spt_config_free(b);
     OK(ctx, spt_config_new(ctx, again, &b));
     ck_assert_int_eq(spt_config_equal(b, other), 1);
-    ck_assert_int_eq(spt_config_equal(b, NULL), 0);
+    ck_assert_int_eq(spt_config_equal(b, NULL), SPT_EINVAL);
     spt_config_free(other);
     spt_config_free(b);
     spt_config_free(a);
@@ -227,8 +227,8 @@ START_TEST(xml_round_trip)
     OK(ctx, spt_config_set_number(a, "blocks", 2));
     OK(ctx, spt_config_set_number(a, "lr", 0.1 / 3));
     OK(ctx, spt_config_set_text(a, "act", "<&>\"'"));
-    OK(ctx, spt_config_write_xml(ctx, a, path));
-    OK(ctx, spt_config_read_xml(ctx, space, path, &b));
+    OK(ctx, spt_config_write(ctx, a, path));
+    OK(ctx, spt_config_read(ctx, space, path, &b));
     ck_assert_int_eq(spt_config_equal(a, b), 1);
     char text[2000];
     int64_t needed;
@@ -244,10 +244,13 @@ START_TEST(xml_round_trip)
                            "  <parameter name=\"level\" value=\"b\"/>\n"
                            "</config>\n");
     spt_config_free(b);
+    OK(ctx, spt_config_read_memory(ctx, space, text, needed - 1, NULL, &b)); /* but for the NUL */
+    ck_assert_int_eq(spt_config_equal(a, b), 1);
+    spt_config_free(b);
     /* any order; what is not named takes its default */
     put("<config format='1'><parameter name='rate' value='0.2'/>"
         "<!-- the parent behind its child --><parameter name='blocks' value='2'/></config>");
-    OK(ctx, spt_config_read_xml(ctx, space, path, &b));
+    OK(ctx, spt_config_read(ctx, space, path, &b));
     double x;
     OK(ctx, spt_config_number(b, "rate", &x));
     ck_assert(x == 0.2);
@@ -293,11 +296,18 @@ START_TEST(bad_xml)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         put(rows[i].text);
         spt_config *c = (spt_config *)&c;
-        FAILS(ctx, rows[i].status, rows[i].words, spt_config_read_xml(ctx, space, path, &c));
+        FAILS(ctx, rows[i].status, rows[i].words, spt_config_read(ctx, space, path, &c));
         ck_assert_ptr_null(c);
     }
     spt_config *c;
-    FAILS(ctx, SPT_EIO, "no-such", spt_config_read_xml(ctx, space, "no-such.xml", &c));
+    FAILS(ctx, SPT_EIO, "no-such", spt_config_read(ctx, space, "no-such.xml", &c));
+    FAILS(ctx, SPT_EFORMAT, "row 7:1",
+          spt_config_read_memory(ctx, space, "<config", 7, "row 7", &c));
+    FAILS(ctx, SPT_EINVAL, "configuration: the data is NULL",
+          spt_config_read_memory(ctx, space, NULL, 7, NULL, &c));
+    FAILS(ctx, SPT_EINVAL, "row 7: the size is negative",
+          spt_config_read_memory(ctx, space, "<config", -1, "row 7", &c));
+    ck_assert_ptr_null(c);
     end();
 }
 END_TEST

@@ -151,7 +151,7 @@ START_TEST(random_round_trips)
             continue;
         }
         char *text = xml_of(ctx, a);
-        int32_t status = spt_space_read_xml_memory(ctx, text, (int64_t)strlen(text), NULL, &b);
+        int32_t status = spt_space_read_memory(ctx, text, (int64_t)strlen(text), NULL, &b);
         if (status < 0) {
             ck_abort_msg("%s\n%s", spt_ctx_last_error(ctx), text);
         } else {
@@ -302,8 +302,8 @@ START_TEST(refuses)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         spt_space *s = (spt_space *)&s;
         FAILS(ctx, refused[i].status, refused[i].words,
-              spt_space_read_xml_memory(ctx, refused[i].text, (int64_t)strlen(refused[i].text),
-                                        "s.xml", &s));
+              spt_space_read_memory(ctx, refused[i].text, (int64_t)strlen(refused[i].text), "s.xml",
+                                    &s));
         ck_assert_ptr_null(s);
     }
     ck_assert_int_eq(generic_calls, 0);
@@ -312,16 +312,15 @@ START_TEST(refuses)
     xmlSetStructuredErrorFunc(NULL, NULL);
 
     spt_space *s;
-    FAILS(ctx, SPT_EINVAL, "negative", spt_space_read_xml_memory(ctx, "x", -1, NULL, &s));
-    FAILS(ctx, SPT_EINVAL, "NULL", spt_space_read_xml_memory(ctx, NULL, 1, NULL, &s));
-    FAILS(ctx, SPT_EFORMAT, "MB", spt_space_read_xml_memory(ctx, "x", 5000000, NULL, &s));
-    FAILS(ctx, SPT_EFORMAT, "s.xml:1: ", spt_space_read_xml_memory(ctx, "<a\0>", 4, "s.xml", &s));
-    FAILS(ctx, SPT_EIO, "no-such.xml", spt_space_read_xml(ctx, "no-such.xml", &s));
-    FAILS(ctx, SPT_EIO, "/", spt_space_read_xml(ctx, "/", &s));
+    FAILS(ctx, SPT_EINVAL, "negative", spt_space_read_memory(ctx, "x", -1, NULL, &s));
+    FAILS(ctx, SPT_EINVAL, "NULL", spt_space_read_memory(ctx, NULL, 1, NULL, &s));
+    FAILS(ctx, SPT_EFORMAT, "MB", spt_space_read_memory(ctx, "x", 5000000, NULL, &s));
+    FAILS(ctx, SPT_EFORMAT, "s.xml:1: ", spt_space_read_memory(ctx, "<a\0>", 4, "s.xml", &s));
+    FAILS(ctx, SPT_EIO, "no-such.xml", spt_space_read(ctx, "no-such.xml", &s));
+    FAILS(ctx, SPT_EIO, "/", spt_space_read(ctx, "/", &s));
     FAILS(ctx, SPT_EIO, "no-such-folder",
-          spt_space_preset(ctx, "small", &s) < 0
-              ? SPT_EINTERNAL
-              : spt_space_write_xml(ctx, s, "no-such-folder/s.xml"));
+          spt_space_preset(ctx, "small", &s) < 0 ? SPT_EINTERNAL
+                                                 : spt_space_write(ctx, s, "no-such-folder/s.xml"));
     spt_space_free(s);
     spt_ctx_free(ctx);
 }
@@ -338,8 +337,7 @@ START_TEST(deep)
     for (int i = 0; i < DEPTH; i++)
         memcpy(text + 3 * i, "<a>", 3);
     spt_space *s;
-    FAILS(ctx, SPT_EFORMAT,
-          "deep:1: ", spt_space_read_xml_memory(ctx, text, 3 * DEPTH, "deep", &s));
+    FAILS(ctx, SPT_EFORMAT, "deep:1: ", spt_space_read_memory(ctx, text, 3 * DEPTH, "deep", &s));
     free(text);
     spt_ctx_free(ctx);
 }
@@ -367,20 +365,19 @@ START_TEST(cut_at_every_byte)
         char *part = malloc(n + 1); /* exact, so that a sanitizer sees a read behind it */
         ck_assert_ptr_nonnull(part);
         memcpy(part, sample, n);
-        FAILS(ctx, SPT_EFORMAT,
-              "cut:", spt_space_read_xml_memory(ctx, part, (int64_t)n, "cut", &s));
+        FAILS(ctx, SPT_EFORMAT, "cut:", spt_space_read_memory(ctx, part, (int64_t)n, "cut", &s));
         ck_assert_ptr_null(s);
         free(part);
     }
-    OK(ctx, spt_space_read_xml_memory(ctx, sample, sizeof sample - 1, "whole", &s));
+    OK(ctx, spt_space_read_memory(ctx, sample, sizeof sample - 1, "whole", &s));
     ck_assert_str_eq(spt_space_choice(s, 1, 0), "<p>");
     ck_assert_str_eq(spt_space_choice(s, 1, 1), "q&");
     ck_assert_str_eq(spt_space_forbidden(s, 0), "c != <p>");
     ck_assert_str_eq(spt_space_condition(s, 1), "a in {3, 5}");
     /* through a file */
     spt_space *again;
-    OK(ctx, spt_space_write_xml(ctx, s, path));
-    OK(ctx, spt_space_read_xml(ctx, path, &again));
+    OK(ctx, spt_space_write(ctx, s, path));
+    OK(ctx, spt_space_read(ctx, path, &again));
     spt__buf why;
     spt__buf_init(&why, ctx);
     ck_assert(spt__space_same(s, again, &why));
@@ -402,7 +399,7 @@ START_TEST(flipped_bytes)
             memcpy(text, sample, sizeof sample);
             text[i] = (char)(text[i] ^ flip);
             spt_space *s;
-            int32_t status = spt_space_read_xml_memory(ctx, text, sizeof sample - 1, "f", &s);
+            int32_t status = spt_space_read_memory(ctx, text, sizeof sample - 1, "f", &s);
             if (status == SPT_OK) {
                 free(xml_of(ctx, s));
                 spt_space_free(s);
@@ -427,7 +424,7 @@ static int32_t read_one(int64_t index, int32_t worker, void *arg, spt__err *e)
     if (spt_ctx_new(NULL, &own) < 0) return spt__fail(e, SPT_ENOMEM, "no context");
     spt_space *s = NULL;
     const char *text = index % 2 ? sample : "<space format='1' name='s'><no/></space>";
-    int32_t status = spt_space_read_xml_memory(own, text, (int64_t)strlen(text), "t", &s);
+    int32_t status = spt_space_read_memory(own, text, (int64_t)strlen(text), "t", &s);
     int32_t expected = index % 2 ? SPT_OK : SPT_EFORMAT;
     spt_space_free(s);
     spt_ctx_free(own);
@@ -489,10 +486,10 @@ START_TEST(out_of_memory)
         for (int what = 0; what < 3; what++) {
             if (done[what]) continue;
             b.left = n;
-            int32_t status =
-                what == 0   ? spt_space_preset(ctx, "small", &s)
-                : what == 1 ? spt_space_read_xml_memory(ctx, sample, sizeof sample - 1, "m", &s)
-                            : spt_config_new(ctx, preset, &c);
+            int32_t status = what == 0 ? spt_space_preset(ctx, "small", &s)
+                             : what == 1
+                                 ? spt_space_read_memory(ctx, sample, sizeof sample - 1, "m", &s)
+                                 : spt_config_new(ctx, preset, &c);
             b.left = 1 << 20;
             done[what] = status == SPT_OK;
             ck_assert_msg(done[what] || status == SPT_ENOMEM, "%d at %d: %s", what, (int)n,

@@ -132,7 +132,8 @@ START_TEST(life_of_a_trial)
         ck_assert_int_eq(info.n_steps, 3);
         ck_assert_int_eq((int)strlen(info.started), 26);
         ck_assert_int_eq((int)strlen(info.ended), 26);
-        OK(ctx, spt_history_steps(x, 0, steps, values));
+        OK(ctx, spt_history_steps(x, 0, steps, values, LENGTH(values)));
+        ck_assert_int_eq(spt_history_steps(x, 0, steps, values, 1), SPT_ECAPACITY);
         ck_assert(steps[0] == 0 && steps[1] == 1 && steps[2] == 2);
         ck_assert(values[0] == 1.5 && isinf(values[1]) && values[1] > 0 && isnan(values[2]));
         ck_assert_str_eq(spt_history_attribute(x, 0, "rmse"), "0.30000000000000004");
@@ -172,7 +173,7 @@ START_TEST(states_and_the_best)
     spt_record_init(&info, sizeof info);
     OK(ctx, spt__store_make_study(store, "s", space, &study, &made));
     OK(ctx, spt__history_open(store, study, space, false, &h));
-    ck_assert_int_eq(spt_history_best(h), -1);
+    ck_assert_int_eq(spt_history_best(h), SPT_ENOTFOUND);
     add_trial(ctx, store, study, config, SPT_TRIAL_FAILED, NAN);
     add_trial(ctx, store, study, config, SPT_TRIAL_COMPLETE, 3);
     add_trial(ctx, store, study, config, SPT_TRIAL_PRUNED, 1);

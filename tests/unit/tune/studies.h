@@ -44,13 +44,13 @@ static inline spt_dataset *new_dataset(spt_ctx *ctx, int64_t n, uint64_t seed)
         site[i] = names[i / 4 % 12];
         part[i] = i % 8 == 7 ? "b" : "a";
     }
-    spt_matrix_init(&m, SPT_FLOAT32, x, n, BANDS);
+    m = matrix_of(SPT_FLOAT32, x, n, BANDS);
     OK(ctx, spt_dataset_new(ctx, &m, axis, SPT_AXIS_NM, SPT_UNIT_ABSORBANCE, 0, NULL, NULL, &a));
-    OK(ctx, spt_dataset_with_numbers(ctx, a, "y", y, &b));
+    OK(ctx, spt_dataset_with_numbers(ctx, a, "y", y, n, &b));
     spt_dataset_free(a);
-    OK(ctx, spt_dataset_with_texts(ctx, b, "site", site, &a));
+    OK(ctx, spt_dataset_with_texts(ctx, b, "site", site, n, &a));
     spt_dataset_free(b);
-    OK(ctx, spt_dataset_with_texts(ctx, a, "part", part, &b));
+    OK(ctx, spt_dataset_with_texts(ctx, a, "part", part, n, &b));
     spt_dataset_free(a);
     free(x);
     free(y);
@@ -103,7 +103,7 @@ static inline spt_cv *new_cv(spt_ctx *ctx, const spt_dataset *ds, const char *se
 {
     spt_options *o = NULL;
     spt_cv *cv = NULL;
-    OK(ctx, spt_objective_options_new(ctx, &o));
+    OK(ctx, spt_cv_options_new(ctx, &o));
     OK(ctx, spt_options_set_number(o, "folds", 3));
     OK(ctx, spt_options_set_number(o, "epochs", 6));
     set_pairs(ctx, o, settings);
@@ -179,6 +179,7 @@ static inline char *document(spt_ctx *ctx, spt_cv *cv, const spt_history *h, int
 {
     spt_model *model = NULL;
     int64_t needed = 0;
+    FAILS(ctx, SPT_EINVAL, "ensemble is 2", spt_cv_model(cv, h, 0, 2, NULL, NULL, &model));
     ck_assert_int_eq(spt_cv_model(cv, h, spt_history_best(h), ensemble, NULL, NULL, &model),
                      SPT_OK);
     spt_model_xml(ctx, model, NULL, 0, &needed);

@@ -160,7 +160,7 @@ static void predict_folds(spt_ctx *ctx, const spt_dataset *ds, const char *setti
     OK(ctx, spt_study_set_cv(study, cv));
     OK(ctx, spt_study_ask_given(study, config, &trial));
     OK(ctx, spt_cv_objective(trial, loss, cv));
-    OK(ctx, spt_study_tell(study, trial, SPT_TRIAL_COMPLETE, *loss));
+    OK(ctx, spt_trial_tell(trial, SPT_TRIAL_COMPLETE, *loss));
     OK(ctx, spt_store_block(store, NULL, 0, "predictions", out,
                             spt_dataset_rows(ds) * (int64_t)sizeof *out, &size));
     spt_trial_free(trial);
@@ -184,10 +184,10 @@ START_TEST(scored_rows_do_not_train)
     int64_t n;
     const char *settings = _i == 0 ? "epochs=40 patience=2" : "epochs=40 patience=2 watch=scored";
     OK(ctx, spt_cv_rows(cv, NULL, fold, SAMPLES, &n));
-    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y));
+    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y, LENGTH(y)));
     for (int i = 0; i < SAMPLES; i++)
         if (fold[i] == 1) y[i] = 1000 - 77 * y[i];
-    OK(ctx, spt_dataset_with_numbers(ctx, ds, "y", y, &changed));
+    OK(ctx, spt_dataset_with_numbers(ctx, ds, "y", y, LENGTH(y), &changed));
     predict_folds(ctx, ds, settings, before, &loss);
     predict_folds(ctx, changed, settings, after, &loss);
     int differ = 0;
@@ -223,7 +223,7 @@ START_TEST(noise_stays_noise)
         }
         for (int i = 0; i < N; i++)
             sd += (y[i] - sum) * (y[i] - sum) / (N - 1);
-        OK(ctx, spt_dataset_with_numbers(ctx, plain, "y", y, &ds));
+        OK(ctx, spt_dataset_with_numbers(ctx, plain, "y", y, LENGTH(y), &ds));
         predict_folds(ctx, ds, "folds=5 epochs=60 patience=10", p, &loss);
         for (int i = 0; i < N; i++)
             sse += (p[i] - y[i]) * (p[i] - y[i]) / N;
@@ -252,9 +252,9 @@ START_TEST(rows_and_groups)
     int64_t rows[SAMPLES], n;
     int32_t fold[SAMPLES], of_site[12];
     spt_cv *cv = NULL;
-    OK(ctx, spt_dataset_numbers(plain, spt_dataset_find_column(plain, "y"), y));
+    OK(ctx, spt_dataset_numbers(plain, spt_dataset_find_column(plain, "y"), y, LENGTH(y)));
     y[0] = y[9] = NAN;
-    OK(ctx, spt_dataset_with_numbers(ctx, plain, "y", y, &ds));
+    OK(ctx, spt_dataset_with_numbers(ctx, plain, "y", y, LENGTH(y), &ds));
     cv = new_cv(ctx, ds, "test=part=b group=site");
     ck_assert_int_eq(spt_cv_rows(cv, NULL, NULL, 0, &n), SPT_ECAPACITY);
     ck_assert_int_eq(n, SAMPLES - 6 - 2);
@@ -298,7 +298,7 @@ static int32_t refused(spt_ctx *ctx, const spt_dataset *ds, const char *target, 
 {
     spt_options *o = NULL;
     spt_cv *cv = NULL;
-    OK(ctx, spt_objective_options_new(ctx, &o));
+    OK(ctx, spt_cv_options_new(ctx, &o));
     int32_t s = name != NULL ? spt_options_set_text(o, name, value) : SPT_OK;
     if (s >= 0) s = spt_cv_new(ctx, ds, NULL, target, o, &cv);
     ck_assert_ptr_null(cv);
@@ -313,7 +313,7 @@ START_TEST(refusals)
     double nan[SAMPLES];
     for (int i = 0; i < SAMPLES; i++)
         nan[i] = NAN;
-    OK(ctx, spt_dataset_with_numbers(ctx, ds, "empty", nan, &none));
+    OK(ctx, spt_dataset_with_numbers(ctx, ds, "empty", nan, LENGTH(nan), &none));
     OK(ctx, spt_dataset_take(ctx, ds, (const int64_t[]){3}, 1, &one));
     FAILS(ctx, SPT_EINVAL, "folds", refused(ctx, ds, "y", "folds", "1"));
     FAILS(ctx, SPT_EINVAL, "folds is 49; 2 to the number of samples (48) are possible",
@@ -357,9 +357,9 @@ START_TEST(mismatches)
     OK(ctx, spt_study_set_cv(study, cv));
     OK(ctx, spt_study_set_cv(study, cv));
     spt_cv_free(cv);
-    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y));
+    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y, LENGTH(y)));
     y[5] += 0.001;
-    OK(ctx, spt_dataset_with_numbers(ctx, ds, "y", y, &changed));
+    OK(ctx, spt_dataset_with_numbers(ctx, ds, "y", y, LENGTH(y), &changed));
     const struct {
         const spt_dataset *ds;
         const char *settings, *words;
@@ -450,7 +450,7 @@ START_TEST(order_of_events)
     double y[SAMPLES], spread[3];
     int64_t rows[SAMPLES], needed;
     int32_t folds[SAMPLES];
-    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y));
+    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y, LENGTH(y)));
     OK(ctx, spt_cv_rows(cv, rows, folds, SAMPLES, &needed));
     for (int f = 0; f < 3; f++) {
         double n = 0, sum = 0, squares = 0;
@@ -469,7 +469,7 @@ START_TEST(order_of_events)
     double steps[2];
     ck_assert_int_eq(info.state, SPT_TRIAL_PRUNED);
     ck_assert_int_eq(info.n_steps, 2);
-    OK(ctx, spt_history_steps(h, 3, NULL, steps));
+    OK(ctx, spt_history_steps(h, 3, NULL, steps, LENGTH(steps)));
     NEAR(info.value, (steps[0] + steps[1]) / 2, 1e-15);
     ck_assert_str_eq(spt_history_attribute(h, 3, "reason"),
                      "the host gave it up after 2 of 3 folds");
@@ -478,7 +478,7 @@ START_TEST(order_of_events)
     OK(ctx, spt_history_trial(h, 0, &info));
     ck_assert_int_eq(info.n_steps, 3);
     double three[3];
-    OK(ctx, spt_history_steps(h, 0, NULL, three));
+    OK(ctx, spt_history_steps(h, 0, NULL, three, LENGTH(three)));
     NEAR(info.value, (three[0] + three[1] + three[2]) / 3, 1e-15);
     spt_history_free(h);
     spt_study_free(study);

@@ -167,15 +167,13 @@ START_TEST(told_in_any_order)
             spt_config_number(spt_trial_config(flying[0]), "learning_rate", &rates[way][n]);
             if (way == 1 && n % 3 == 0) /* the younger ones first: they must not be seen */
                 for (int i = 2; i > 0; i--)
-                    OK(d.ctx,
-                       spt_study_tell(d.study, flying[i], SPT_TRIAL_COMPLETE, loss_of(flying[i])));
+                    OK(d.ctx, spt_trial_tell(flying[i], SPT_TRIAL_COMPLETE, loss_of(flying[i])));
             if (way == 1 && n % 3 == 0) {
                 spt_trial *t = NULL;
                 FAILS(d.ctx, SPT_EBUSY, "must end first", spt_study_ask(d.study, &t));
             }
             if (way == 0 || n % 3 == 0)
-                OK(d.ctx,
-                   spt_study_tell(d.study, flying[0], SPT_TRIAL_COMPLETE, loss_of(flying[0])));
+                OK(d.ctx, spt_trial_tell(flying[0], SPT_TRIAL_COMPLETE, loss_of(flying[0])));
             spt_trial_free(flying[0]);
             flying[0] = flying[1];
             flying[1] = flying[2];
@@ -207,7 +205,7 @@ START_TEST(many_at_once)
                 ck_assert_int_eq(spt_config_equal(spt_trial_config(t[i]), spt_trial_config(t[j])),
                                  0);
         for (int i = 5; i >= 0; i--) {
-            OK(d.ctx, spt_study_tell(d.study, t[i], SPT_TRIAL_COMPLETE, loss_of(t[i])));
+            OK(d.ctx, spt_trial_tell(t[i], SPT_TRIAL_COMPLETE, loss_of(t[i])));
             spt_trial_free(t[i]);
         }
     }
@@ -241,10 +239,10 @@ START_TEST(two_programs)
     for (int i = 0; i < 6; i++) {
         OK(d.ctx, spt_study_ask(d.study, &a));
         OK(d.ctx, spt_study_ask(other, &b));
-        OK(d.ctx, spt_study_tell(other, b, SPT_TRIAL_COMPLETE, loss_of(b)));
+        OK(d.ctx, spt_trial_tell(b, SPT_TRIAL_COMPLETE, loss_of(b)));
         OK(d.ctx, spt_study_ask(other, &c));
-        OK(d.ctx, spt_study_tell(d.study, a, SPT_TRIAL_COMPLETE, loss_of(a)));
-        OK(d.ctx, spt_study_tell(other, c, SPT_TRIAL_COMPLETE, loss_of(c)));
+        OK(d.ctx, spt_trial_tell(a, SPT_TRIAL_COMPLETE, loss_of(a)));
+        OK(d.ctx, spt_trial_tell(c, SPT_TRIAL_COMPLETE, loss_of(c)));
         spt_trial_free(a);
         spt_trial_free(b);
         spt_trial_free(c);
@@ -291,7 +289,7 @@ START_TEST(workers)
         for (int64_t step = 0; t != NULL && step < steps; step++)
             OK(d.ctx, spt_trial_report(t, step, loss + 0.1 * sin((double)(n + step))));
         if (t != NULL && way < 0.9) /* else it is abandoned */
-            OK(d.ctx, spt_study_tell(studies[h], t,
+            OK(d.ctx, spt_trial_tell(t,
                                      way < 0.6   ? SPT_TRIAL_COMPLETE
                                      : way < 0.8 ? SPT_TRIAL_PRUNED
                                                  : SPT_TRIAL_FAILED,

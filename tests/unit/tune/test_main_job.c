@@ -71,7 +71,7 @@ static int32_t make_space(spt_ctx *ctx, spt_space **space)
 static int32_t tune(spt_ctx *ctx, const char *url, job *j)
 {
     int32_t s;
-    TRY(spt_objective_options_new(ctx, &j->o));
+    TRY(spt_cv_options_new(ctx, &j->o));
     TRY(spt_options_set_number(j->o, "folds", 2));
     TRY(spt_options_set_number(j->o, "epochs", 1));
     TRY(spt_cv_new(ctx, j->ds, NULL, "y", j->o, &j->cv));

@@ -13,7 +13,7 @@ static int32_t tune(spt_ctx *ctx, const spt_dataset *ds, const spt_space *space)
     spt_history *h = NULL;
     spt_model *model = NULL;
     spt_fanova *f = NULL;
-    int32_t s = spt_objective_options_new(ctx, &o);
+    int32_t s = spt_cv_options_new(ctx, &o);
     if (s >= 0) s = spt_options_set_number(o, "folds", 2);
     if (s >= 0) s = spt_options_set_number(o, "epochs", 2);
     if (s >= 0) s = spt_cv_new(ctx, ds, NULL, "y", o, &cv);

@@ -83,7 +83,7 @@ START_TEST(the_run_loop)
         double values[FOLDS], sum = 0;
         spt_record_init(&info, sizeof info);
         OK(b.d.ctx, spt_history_trial(b.d.h, i, &info));
-        OK(b.d.ctx, spt_history_steps(b.d.h, i, NULL, values));
+        OK(b.d.ctx, spt_history_steps(b.d.h, i, NULL, values, LENGTH(values)));
         for (int f = 0; f < info.n_steps; f++)
             sum += values[f];
         NEAR(info.value, sum / (double)info.n_steps, 1e-14);
@@ -151,7 +151,7 @@ START_TEST(nothing_to_compare_with)
             OK(b.d.ctx, spt_trial_report(t, f, 100 + i));
             ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK);
         }
-        OK(b.d.ctx, spt_study_tell(b.d.study, t, SPT_TRIAL_PRUNED, 100));
+        OK(b.d.ctx, spt_trial_tell(t, SPT_TRIAL_PRUNED, 100));
         ck_assert_int_eq(spt_trial_should_prune(t), SPT_OK); /* it has ended */
         spt_trial_free(t);
     }
@@ -169,13 +169,13 @@ START_TEST(later_ends_have_no_say)
     OK(b.d.ctx, spt_study_ask(b.d.study, &second));
     for (int f = 0; f < FOLDS; f++)
         OK(b.d.ctx, spt_trial_report(first, f, 1 + 0.001 * f));
-    OK(b.d.ctx, spt_study_tell(b.d.study, first, SPT_TRIAL_COMPLETE, 1));
+    OK(b.d.ctx, spt_trial_tell(first, SPT_TRIAL_COMPLETE, 1));
     spt_trial_free(first);
     for (int f = 0; f < 4; f++) {
         OK(b.d.ctx, spt_trial_report(second, f, 1000 + f * 0.001));
         ck_assert_int_eq(spt_trial_should_prune(second), SPT_OK);
     }
-    OK(b.d.ctx, spt_study_tell(b.d.study, second, SPT_TRIAL_PRUNED, 1000));
+    OK(b.d.ctx, spt_trial_tell(second, SPT_TRIAL_PRUNED, 1000));
     spt_trial_free(second);
     /* the next one saw it */
     OK(b.d.ctx, spt_study_ask(b.d.study, &first));
@@ -349,7 +349,7 @@ static int32_t prune_once(spt_ctx *ctx, const spt_dataset *ds, const spt_space *
     if (s >= 0) s = spt_options_set_text(o, "prune", pruner);
     if (s >= 0) s = spt_options_set_number(o, "in_flight", 2);
     if (s >= 0) s = spt_options_set_number(o, "prune_startup", 1);
-    if (s >= 0) s = spt_objective_options_new(ctx, &how);
+    if (s >= 0) s = spt_cv_options_new(ctx, &how);
     if (s >= 0) s = spt_options_set_number(how, "epochs", 1);
     if (s >= 0) s = spt_cv_new(ctx, ds, NULL, "y", how, &cv);
     if (s >= 0) s = spt_store_open(ctx, "memory:", SPT_STORE_CREATE, &store);

@@ -221,7 +221,7 @@ START_TEST(warm_start)
     FAILS(b.d.ctx, SPT_EMISMATCH, "warm_start", spt_study_warm_start(b.d.study, from, 4, &n));
     OK(b.d.ctx, spt_study_history(b.d.study, &h));
     ck_assert_int_eq(spt_history_finished(h), 0); /* no loss has come along */
-    ck_assert_int_eq(spt_history_best(h), -1);
+    ck_assert_int_eq(spt_history_best(h), SPT_ENOTFOUND);
     spt_history_free(h);
     ck_assert_int_eq(spt_study_run(b.d.study, 4, 0), SPT_STOP_TRIALS);
     OK(b.d.ctx, spt_study_history(b.d.study, &h));

@@ -35,7 +35,7 @@ static int32_t objective(spt_trial *trial, double *loss, void *user)
         return SPT_STOP_TIME;
     case 7: /* told by the objective itself */
         OK(h->ctx, spt_trial_set_text(trial, "reason", "mine"));
-        OK(h->ctx, spt_study_tell(h->study, trial, SPT_TRIAL_FAILED, 0));
+        OK(h->ctx, spt_trial_tell(trial, SPT_TRIAL_FAILED, 0));
         return SPT_OK;
     default:
         return SPT_EDATA;
@@ -82,7 +82,7 @@ START_TEST(every_way_to_fail)
     OK(ctx, spt_study_history(study, &h));
     ck_assert_int_eq(spt_history_finished(h), 1);
     ck_assert_str_eq(spt_history_attribute(h, 0, "reason"), reasons[_i]);
-    ck_assert_int_eq(spt_history_best(h), -1);
+    ck_assert_int_eq(spt_history_best(h), SPT_ENOTFOUND);
     spt_history_free(h);
     spt_options_free(o);
     spt_study_free(study);

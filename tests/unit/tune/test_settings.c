@@ -30,7 +30,7 @@ START_TEST(scaling_is_searched)
         OK(ctx, spt_config_set_text(config, "scale", scales[k]));
         OK(ctx, spt_study_ask_given(study, config, &trial));
         OK(ctx, spt_cv_objective(trial, &loss[k], cv));
-        OK(ctx, spt_study_tell(study, trial, SPT_TRIAL_COMPLETE, loss[k]));
+        OK(ctx, spt_trial_tell(trial, SPT_TRIAL_COMPLETE, loss[k]));
         OK(ctx, spt_study_history(study, &h));
         snprintf(mode, sizeof mode, "<scaling mode=\"%s\">", scales[k]);
         for (int ensemble = 0; ensemble < 2; ensemble++) {
@@ -87,7 +87,7 @@ static spt_dataset *with_column(spt_ctx *ctx, const char *name, double (*value)(
     double v[SAMPLES];
     for (int i = 0; i < SAMPLES; i++)
         v[i] = value(i);
-    OK(ctx, spt_dataset_with_numbers(ctx, ds, name, v, &out));
+    OK(ctx, spt_dataset_with_numbers(ctx, ds, name, v, LENGTH(v), &out));
     spt_dataset_free(ds);
     return out;
 }
@@ -127,7 +127,7 @@ static char *one_trial(spt_ctx *ctx, const spt_dataset *ds, const char *settings
     *loss = info.value;
     /* The score is that of all samples alike. */
     OK(ctx, spt_store_block(store, "s", 0, "predictions", predictions, sizeof predictions, &size));
-    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y));
+    OK(ctx, spt_dataset_numbers(ds, spt_dataset_find_column(ds, "y"), y, LENGTH(y)));
     for (int i = 0; i < SAMPLES; i++)
         sum += pow((double)predictions[i] - y[i], 2) / SAMPLES;
     const char *rmse = spt_history_attribute(h, 0, "rmse");
@@ -235,7 +235,7 @@ START_TEST(bad_weights)
         spt_dataset *ds = with_column(ctx, "w", cases[i].value);
         spt_options *o = NULL;
         spt_cv *cv = NULL;
-        OK(ctx, spt_objective_options_new(ctx, &o));
+        OK(ctx, spt_cv_options_new(ctx, &o));
         OK(ctx, spt_options_set_text(o, "weights", cases[i].column));
         ck_assert_int_lt(spt_cv_new(ctx, ds, NULL, "y", o, &cv), 0);
         ck_assert_msg(strstr(spt_ctx_last_error(ctx), cases[i].words) != NULL, "%s",

@@ -48,11 +48,11 @@ START_TEST(ask_and_tell)
     OK(ctx, spt_trial_set_text(a, "host", "K\xc3\xb6ln \"x\""));
     FAILS(ctx, SPT_EINVAL, "library's own", spt_trial_set_number(a, "sequence", 1));
     OK(ctx, spt_trial_set_block(a, "predictions", "abc", 3));
-    OK(ctx, spt_study_tell(study, a, SPT_TRIAL_COMPLETE, 0.25));
-    FAILS(ctx, SPT_EBUSY, "ended already", spt_study_tell(study, a, SPT_TRIAL_COMPLETE, 0.25));
+    OK(ctx, spt_trial_tell(a, SPT_TRIAL_COMPLETE, 0.25));
+    FAILS(ctx, SPT_EBUSY, "ended already", spt_trial_tell(a, SPT_TRIAL_COMPLETE, 0.25));
     FAILS(ctx, SPT_EBUSY, "ended already", spt_trial_set_number(a, "x", 1));
-    FAILS(ctx, SPT_EINVAL, "state is 0", spt_study_tell(study, b, SPT_TRIAL_RUNNING, 0.25));
-    OK(ctx, spt_study_tell(study, b, SPT_TRIAL_COMPLETE, NAN));
+    FAILS(ctx, SPT_EINVAL, "state is 0", spt_trial_tell(b, SPT_TRIAL_RUNNING, 0.25));
+    OK(ctx, spt_trial_tell(b, SPT_TRIAL_COMPLETE, NAN));
     OK(ctx, spt_study_history(study, &h));
     ck_assert_int_eq(spt_history_finished(h), 2);
     ck_assert_str_eq(spt_history_attribute(h, 0, "weights"), "13");
@@ -81,7 +81,7 @@ START_TEST(ask_and_tell)
     /* a configuration of the host's */
     OK(ctx, spt_study_ask_given(study, first, &a));
     ck_assert_int_eq(spt_config_equal(first, spt_trial_config(a)), 1);
-    OK(ctx, spt_study_tell(study, a, SPT_TRIAL_PRUNED, 3));
+    OK(ctx, spt_trial_tell(a, SPT_TRIAL_PRUNED, 3));
     spt_trial_free(a);
     spt_config_free(first);
     spt_study_free(study);

@@ -74,7 +74,7 @@ START_TEST(each_its_own_place)
             ck_assert_int_eq(spt_trial_number(t[k]), round * WORKERS + k);
         }
         for (int k = WORKERS; k-- > 0; spt_trial_free(t[k]))
-            OK(w[k].ctx, spt_study_tell(w[k].study, t[k], SPT_TRIAL_COMPLETE, loss_of(t[k])));
+            OK(w[k].ctx, spt_trial_tell(t[k], SPT_TRIAL_COMPLETE, loss_of(t[k])));
     }
     OK(w[0].ctx, spt_study_history(w[0].study, &h));
     ck_assert_int_eq(spt_history_count(h), 8 * WORKERS);
@@ -125,10 +125,10 @@ START_TEST(overtaken)
         for (int i = 0; i < r.n; i++) {
             ck_assert_int_ne(
                 spt_config_equal(spt_trial_config(mine), spt_trial_config(r.trials[i])), 1);
-            OK(w[1].ctx, spt_study_tell(w[1].study, r.trials[i], SPT_TRIAL_COMPLETE, 1));
+            OK(w[1].ctx, spt_trial_tell(r.trials[i], SPT_TRIAL_COMPLETE, 1));
             spt_trial_free(r.trials[i]);
         }
-        OK(w[0].ctx, spt_study_tell(w[0].study, mine, SPT_TRIAL_COMPLETE, 2));
+        OK(w[0].ctx, spt_trial_tell(mine, SPT_TRIAL_COMPLETE, 2));
         spt_trial_free(mine);
     }
     OK(w[0].ctx, spt_study_set_check(w[0].study, NULL, NULL, NULL));
@@ -167,7 +167,7 @@ START_TEST(one_budget)
     ck_assert_int_eq(spt_history_count(h), 5);
     ck_assert_int_eq(spt_history_finished(h), 4);
     spt_history_free(h);
-    OK(w[0].ctx, spt_study_tell(w[0].study, held, SPT_TRIAL_COMPLETE, 1));
+    OK(w[0].ctx, spt_trial_tell(held, SPT_TRIAL_COMPLETE, 1));
     spt_trial_free(held);
     ck_assert_int_eq(spt_study_run(w[2].study, 5, 0), SPT_STOP_TRIALS);
     OK(w[1].ctx, spt_study_history(w[1].study, &h));
@@ -200,7 +200,7 @@ static int32_t slow_objective(spt_trial *trial, double *loss, void *user)
     if (++f->calls != 2) return SPT_OK;
     OK(f->other->ctx, spt__db_transact(f->other->store, true, silence, NULL));
     OK(f->other->ctx, spt_study_ask(f->other->study, &theirs));
-    OK(f->other->ctx, spt_study_tell(f->other->study, theirs, SPT_TRIAL_COMPLETE, 3));
+    OK(f->other->ctx, spt_trial_tell(theirs, SPT_TRIAL_COMPLETE, 3));
     spt_trial_free(theirs);
     ck_assert_int_eq(spt_trial_heartbeat(trial), SPT_EBUSY);
     return SPT_OK;
