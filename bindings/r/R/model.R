@@ -68,10 +68,10 @@ coef.spt_model <- function(object, ...) {
   notes <- spt_model_notes(object)
   text <- notes["configuration"]
   if (is.na(text)) return(list())
-  parts <- strsplit(strsplit(text, "[;,\n] *")[[1]], " *= *")
+  parts <- strsplit(strsplit(text, " ", fixed = TRUE)[[1]], "=", fixed = TRUE)
   parts <- parts[lengths(parts) == 2]
   values <- lapply(parts, function(p) utils::type.convert(p[2], as.is = TRUE))
-  stats::setNames(values, trimws(vapply(parts, `[`, "", 1)))
+  stats::setNames(values, vapply(parts, `[`, "", 1))
 }
 
 predict.spt_model <- function(object, newdata, wavelength = NULL, unit = NULL, resample = FALSE, ...) {

@@ -13,9 +13,14 @@
 
 # Called from C when the library refuses something: the condition has a class of its own.
 raise <- function(code, name, message) {
+  # the innermost call that a user can know
+  calls <- sys.calls()
+  known <- vapply(calls, function(c) is.symbol(c[[1]]) && grepl("^spt_|[.]spt_", as.character(c[[1]])), NA)
+  call <- if (any(known)) calls[[max(which(known))]]
+  if (length(call) > 0 && sum(nchar(deparse(call, nlines = 4))) > 200) call <- call[1]
   stop(structure(
     class = c(tolower(name), "spectune_error", "error", "condition"),
-    list(message = message, call = sys.call(-1), status = name)
+    list(message = message, call = call, status = name)
   ))
 }
 
