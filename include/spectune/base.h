@@ -18,8 +18,8 @@
  *   and free them; prediction from several threads takes one spt_predictor each. A function that
  *   does not say is as the handle that it takes first.
  * - **fork.** A child makes contexts of its own, and may read immutable handles of its parent. A
- *   store on disk that the parent opened is SPT_EBUSY there, and freeing it touches no file. No
- * other thread may be inside of the library while the process forks.
+ *   store on disk that its parent opened is SPT_EBUSY there; freeing it touches no file. While the
+ *   process forks no other thread may be inside of the library.
  * - **Callbacks** return a status, take `void *user` last and run on the thread that called into
  *   the library, one at a time, in a fixed order, with no lock held. SPT_OK goes on,
  *   SPT_STOP_HOST asks for a stop, SPT_PRUNED gives the trial up; anything else means failure.
