@@ -354,14 +354,6 @@ static bool is_duplicate(const asker *a, const spt_config *config)
     return false;
 }
 
-int32_t spt__study_host_check(spt_study *s, const spt_config *config)
-{
-    const int32_t said = s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
-    if (said <= 0) return said;
-    return spt__fail(&s->ctx->err, SPT_ECALLBACK,
-                     "the check returned %d; SPT_OK and negative statuses are possible", (int)said);
-}
-
 static int32_t accept_proposal(const spt_config *config, void *arg)
 {
     asker *a = arg;
