@@ -62,7 +62,7 @@ def argument(function, parameter, index):
         return 'count_destroy' if parameter.name == 'destroy' else '&destroyed' if parameter.name == 'user' and \
             any(p.name == 'destroy' for p in function.parameters) else 'NULL'
     if kind.endswith('_fn'):
-        right = f'a_{kind}'
+        right = f'({kind})a_callback'  # never called: the call fails before
     elif kind.count('*') == 2 and bare.startswith('spt_') and 'const' not in kind:
         right = f'(void *)&out_{index}'
     elif kind in ('const spt_config *const *', 'const spt_model *const *'):
