@@ -226,8 +226,8 @@ SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const voi
  * failed and the run stops); anything else fails the trial. Its reason is the text attached to it
  * as "reason" (spt_trial_set_text()), or the context's error text, or what the status means. */
 typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
-/** Is this configuration possible at all? SPT_OK if so; after any other status another one is
- * proposed. */
+/** Is this configuration possible at all? SPT_OK if so; after a negative status a proposal is
+ * drawn anew, and a configuration that was given is refused with it. */
 typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);
 
 /** Set the objective of spt_study_run(). @param destroy see spt_destroy_fn
@@ -259,7 +259,7 @@ typedef struct spt_event {
     double watched; /**< EPOCH: loss on the watched rows */
     int32_t state;  /**< TRIAL_END: spt_trial_state */
     int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told;
-                       else  -1 */
+                       else -1 */
     const spt_config *config; /**< of the trial; valid during the call */
     const char *reason;       /**< TRIAL_END of a failed or pruned trial, else NULL */
     double best;              /**< lowest value of the study so far, NaN if none */
