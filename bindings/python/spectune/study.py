@@ -1,0 +1,614 @@
+"""Studies: ask and tell, the run loop, samplers, cross-validation."""
+import ctypes
+import math
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from ctypes import byref, c_double, c_int32, c_int64, c_void_p
+
+import numpy as np
+
+from . import _abi
+from ._abi import EventKind, Status, TrialState
+from ._core import (Box, Handle, _boxes, address, answer, context as default_context, decode, destroy, drop, encode,
+                    host_code, iter_texts, keep, on_epoch, options, texts)
+from ._errors import TrialPruned, TrialTimeout, error_of
+from ._load import lib
+from .model import Model
+from .prep import Prep
+from .space import Config, Space
+from .store import History, Store
+
+Event = namedtuple("Event", "kind trial fold folds epoch epochs loss watched state place params reason best best_trial")
+Event.__doc__ = """What happens in a run, as `spt_event`. `kind` is an :class:`EventKind`, `params` the trial's parameters at
+TRIAL_START and TRIAL_END (None else), `state` a :class:`TrialState` at TRIAL_END (None else)."""
+
+_NO_LIMIT = 2**62
+
+
+# ---- callbacks -------------------------------------------------------------------------------------------------
+
+
+def _fail(box, error):
+    """An exception that is to come out of the run: it ends at once."""
+    status = box.failed(error)
+    lib.spt_ctx_stop(box.context._h)
+    box.context._stop_asked = True
+    return status
+
+
+@_abi.spt_objective_fn
+def _on_objective(handle, loss, key):
+    try:
+        box = _boxes[key]
+        trial = Trial._of(box.context, handle, None, True)
+        try:
+            with host_code(box.context):
+                value = float(box.function(trial))
+            c_double.from_address(loss).value = value
+            return 0
+        except TrialPruned:
+            c_double.from_address(loss).value = trial._last
+            return int(Status.PRUNED)
+        except TrialTimeout:
+            return int(Status.STOP_TIME)
+        except BaseException as e:
+            if isinstance(e, Exception):
+                reason = " ".join(f"{type(e).__name__}: {e}".split())[:500]
+                lib.spt_trial_set_text(handle, b"reason", reason.encode(errors="replace"))
+                if isinstance(e, box.more):
+                    return int(Status.ECALLBACK)
+            return _fail(box, e)
+        finally:
+            trial._h = None
+    except BaseException:
+        return int(Status.ECALLBACK)
+
+
+@_abi.spt_check_fn
+def _on_check(handle, key):
+    try:
+        box = _boxes[key]
+        if box.context._pending is not None:
+            return int(Status.ECALLBACK)
+        config = Config._of(box.context, handle, borrowed=True)
+        try:
+            with host_code(box.context):
+                said = box.function(config)
+            return int(Status.EINVAL) if said is False else 0
+        except BaseException as e:
+            return min(_fail(box, e), int(Status.ECALLBACK))
+        finally:
+            config._h = None
+    except BaseException:
+        return int(Status.ECALLBACK)
+
+
+@_abi.spt_event_fn
+def _on_event(event, key):
+    try:
+        box = _boxes[key]
+        try:
+            with host_code(box.context):
+                if box.function is None:
+                    return 0
+                return answer(box.function(_event(box, event.contents)))
+        except BaseException as e:
+            box.failed(e)
+            return int(Status.STOP_HOST)
+    except BaseException:
+        return int(Status.STOP_HOST)
+
+
+def _event(box, e):
+    kind, params, state = EventKind(e.kind), None, None
+    if kind in (EventKind.TRIAL_START, EventKind.TRIAL_END) and e.config:
+        config = Config._of(box.context, e.config, box.more, borrowed=True)
+        params = dict(config)
+        config._h = None
+    if kind == EventKind.TRIAL_END:
+        state = TrialState(e.state)
+    return Event(kind, e.trial, e.fold, e.folds, e.epoch, e.epochs, e.loss, e.watched, state, e.place, params,
+                 decode(e.reason), e.best, None if e.best_trial < 0 else e.best_trial)
+
+
+@_abi.spt_sampler_fn
+def _on_sampler(trials, sequence, attempt, seed, config, key):
+    try:
+        box = _boxes[key]
+        if box.context._pending is not None:
+            return int(Status.ECALLBACK)
+        seen = SeenTrials(box.context, trials, box.more)
+        try:
+            with host_code(box.context):
+                values = box.function(seen, sequence, attempt, seed)
+                if values is None:
+                    return int(Status.STOP_EXHAUSTED)
+                into = Config._of(box.context, config, box.more, borrowed=True)
+                into._may_change = True
+                try:
+                    into.update_all(values)
+                finally:
+                    into._h = None
+            return 0
+        except BaseException as e:
+            return min(_fail(box, e), int(Status.ECALLBACK))
+        finally:
+            seen._h = None
+    except BaseException:
+        return int(Status.ECALLBACK)
+
+
+# ---- trials ----------------------------------------------------------------------------------------------------
+
+
+class Trial(Handle):
+    """One trial between ask and tell. One that is never told is recorded as failed, reason "abandoned", when it is closed
+    or collected."""
+
+    _free = "spt_trial_free"
+    _last = math.nan
+    _study = None
+
+    @classmethod
+    def _of(cls, ctx, handle, study, borrowed=False):
+        made = cls.__new__(cls)
+        made._context, made._h, made._borrowed, made._study = ctx, handle, borrowed, study
+        return made
+
+    @property
+    def number(self):
+        """From 0."""
+        return lib.spt_trial_number(self._p())
+
+    @property
+    def config(self):
+        """Its :class:`Config`, to be read."""
+        return Config._of(self._context, lib.spt_trial_config(self._p()), borrowed=True, owner=self)
+
+    @property
+    def params(self):
+        """The values of its parameters, by name."""
+        return dict(self.config)
+
+    def report(self, value, step):
+        """Report the loss of a step (a fold or an epoch, from 0); stored at once."""
+        self._last = float(value)
+        if self._context.call(lib.spt_trial_report, self._p(), step, self._last) == Status.STOP_TIME:
+            raise TrialTimeout(f"trial {self.number} has taken longer than the study allows")
+
+    def should_prune(self):
+        """Whether the study's `prune` rule would give the trial up. If so, raise :class:`TrialPruned`."""
+        return self._context.call(lib.spt_trial_should_prune, self._p()) == Status.PRUNED
+
+    def heartbeat(self):
+        """Tell other workers that the trial is still being worked on."""
+        if self._context.call(lib.spt_trial_heartbeat, self._p()) == Status.STOP_TIME:
+            raise TrialTimeout(f"trial {self.number} has taken longer than the study allows")
+
+    def set_attribute(self, key, value):
+        """Attach a number or a text."""
+        if isinstance(value, str):
+            self._context.call(lib.spt_trial_set_text, self._p(), encode(key), encode(value))
+        else:
+            self._context.call(lib.spt_trial_set_number, self._p(), encode(key), float(value))
+
+    def set_block(self, key, data):
+        """Attach bytes, or the bytes of an array."""
+        data = np.ascontiguousarray(data).tobytes() if isinstance(data, np.ndarray) else bytes(data)
+        self._context.call(lib.spt_trial_set_block, self._p(), encode(key), data, len(data))
+
+    def __exit__(self, kind, error, traceback):
+        """A `with` block that fails records the trial as failed, with the exception as the reason."""
+        if error is not None and self._h is not None and self._study is not None and isinstance(error, Exception):
+            try:
+                self.set_attribute("reason", f"{type(error).__name__}: {error}"[:500])
+                self._study.tell(self, state="failed")
+            except Exception:  # it was told already
+                pass
+        self.close()
+
+    def __repr__(self):
+        return "<spectune.Trial, over>" if self.closed else f"<spectune.Trial {self.number}: {self.params}>"
+
+
+Seen = namedtuple("Seen", "state loss sequence params")
+Seen.__doc__ = "A trial that a sampler may learn from; the loss is infinite where there is none."
+
+
+class SeenTrials(Sequence):
+    """The trials that a host's sampler may look at, during its call: finished ones first, then those that run."""
+
+    def __init__(self, ctx, handle, space):
+        self._context, self._h, self._space = ctx, handle, space
+
+    def _p(self):
+        if self._h is None:
+            raise ValueError("these trials can be looked at during the sampler's call only")
+        return self._h
+
+    def __len__(self):
+        return lib.spt_trials_count(self._p())
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = index + len(self) if index < 0 else index
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        state, loss, sequence, ctx = c_int32(), c_double(), c_int64(), self._context
+        ctx.call(lib.spt_trials_get, self._p(), index, byref(state), byref(loss), byref(sequence))
+        with Config._of(ctx, ctx.make(lib.spt_trials_config, self._h, index), self._space) as config:
+            return Seen(TrialState(state.value), loss.value, sequence.value, dict(config))
+
+
+# ---- samplers --------------------------------------------------------------------------------------------------
+
+
+class Sampler(Handle):
+    """Something that proposes configurations of a space: for a study (`Study(sampler=...)`), or by itself.
+
+    Keywords are the knobs of `describe_options("sampler")`: ``Sampler(space, sampler="sobol", seed=3)``.
+    """
+
+    _free = "spt_sampler_free"
+
+    def __init__(self, space, context=None, **knobs):
+        ctx = context or space._context
+        made, h = options(ctx, "spt_sampler_options_new", knobs)
+        self._made(ctx, space, ctx.make(lib.spt_sampler_new, ctx._h, space._p(), h))
+
+    def _made(self, ctx, space, handle):
+        Handle.__init__(self, ctx, handle)
+        self.space = space
+
+    @classmethod
+    def given(cls, space, configs, context=None):
+        """A sampler that proposes these configurations (Config objects or mappings), in their order."""
+        ctx = context or space._context
+        configs = [c if isinstance(c, Config) else space.config(c) for c in configs]
+        handles = (c_void_p * len(configs))(*[c._p() for c in configs])
+        made = cls.__new__(cls)
+        made._made(ctx, space, ctx.make(lib.spt_sampler_new_given, ctx._h, space._p(), handles, len(configs)))
+        return made
+
+    @classmethod
+    def host(cls, space, propose, seed=1, context=None):
+        """A sampler in Python: ``propose(trials, sequence, attempt, seed)`` gives a mapping of values (what it leaves out
+        keeps its default), or None when nothing is left to propose. It must be a function of its arguments, else studies
+        cannot be repeated."""
+        ctx = context or space._context
+        made_options, h = options(ctx, "spt_sampler_options_new", {"seed": seed})
+        made = cls.__new__(cls)
+        made._made(ctx, space, ctx.make(lib.spt_sampler_new_host, ctx._h, space._p(), h, _on_sampler,
+                                        keep(Box(ctx, propose, space)), destroy))
+        return made
+
+    def propose(self, sequence):
+        """A :class:`Config` for trial `sequence`; None when nothing is left."""
+        ctx, out = self._context, c_void_p()
+        if ctx.call_long(lib.spt_sampler_propose, self._p(), sequence, byref(out)) == Status.STOP_EXHAUSTED:
+            return None
+        return Config._of(ctx, out.value, self.space)
+
+    def tell(self, sequence, config, loss=math.nan, state="complete", steps=0):
+        """Tell a trial: "running", "complete", "pruned" or "failed"."""
+        config = config if isinstance(config, Config) else self.space.config(config)
+        self._context.call(lib.spt_sampler_tell, self._p(), sequence, config._p(), _state(state), loss, steps)
+
+    def densities(self, config):
+        """The logarithms of TPE's two densities, of good and of bad trials, at a configuration."""
+        good, bad = c_double(), c_double()
+        self._context.call(lib.spt_sampler_densities, self._p(), config._p(), byref(good), byref(bad))
+        return good.value, bad.value
+
+    def improvement(self, config):
+        """What TPE ranks candidates by."""
+        out = c_double()
+        self._context.call(lib.spt_sampler_improvement, self._p(), config._p(), byref(out))
+        return out.value
+
+
+def _state(state):
+    return int(TrialState[state.upper()] if isinstance(state, str) else TrialState(state))
+
+
+# ---- studies ---------------------------------------------------------------------------------------------------
+
+
+class Study(Handle):
+    """A study that is being worked on.
+
+    Parameters
+    ----------
+    store : str, path or Store
+        Where trials are kept: "study.db", "memory:", a URL.
+    name : str, optional
+        Of the study; it is made if the store has none of that name.
+    space : Space, str, optional
+        What is searched; or the name of a preset or an XML file. None: the space on record.
+    sampler : mapping, str or Sampler, optional
+        Knobs of `describe_options("sampler")`, the name of one ("random"), or a sampler of one's own.
+    **rules
+        The knobs of `describe_options("study")`: prune, in_flight, stop_at, patience_trials, trial_seconds, ...
+    """
+
+    _free = "spt_study_free"
+
+    def __init__(self, store="memory:", name=None, space=None, sampler=None, context=None, **rules):
+        if not isinstance(store, Store):
+            store = Store(store, context=context)
+        ctx = store._context
+        space = None if space is None else Space.of(space, ctx)
+        own = sampler if isinstance(sampler, Sampler) else None
+        knobs = {"sampler": sampler} if isinstance(sampler, str) else {} if own else sampler
+        made, h = options(ctx, "spt_sampler_options_new", knobs)
+        super().__init__(ctx, ctx.make(lib.spt_study_open, store._p(), encode(name), space and space._p(), h))
+        self.store, self.name = store, name or "spectune"
+        if space is None:
+            with self.history() as history:
+                space = Space.from_xml(history.space.xml, context=ctx)
+        self.space, self._sampler, self._cv = space, None, None
+        if rules:
+            self.set_options(**rules)
+        if own is not None:
+            self.set_sampler(own)
+        self.set_callback(None)
+
+    # ---- how it works ----
+
+    def set_options(self, **rules):
+        """Have the study work by these rules from now on; what is not named has its default again."""
+        made, h = options(self._context, "spt_study_options_new", rules)
+        self._context.call(lib.spt_study_set_options, self._p(), h)
+
+    def set_sampler(self, sampler):
+        """Take proposals from this :class:`Sampler` from now on."""
+        self._context.call(lib.spt_study_set_sampler, self._p(), sampler._p())
+        self._sampler = sampler
+
+    def set_objective(self, objective, catch=()):
+        """What scores a trial: a function of a :class:`Trial` that gives its loss (lower is better), or a
+        :class:`CrossValidation`.
+
+        A function may raise TrialPruned. Exceptions of the classes in `catch` fail the trial and the run goes on; any
+        other ends the run, comes out of `run()` unchanged, and the trial is on record as failed with it as the reason.
+        """
+        if isinstance(objective, CrossValidation):
+            self._context.call(lib.spt_study_set_cv, self._p(), objective._p())
+            self._cv = objective
+        else:
+            self._callback(lib.spt_study_set_objective, _on_objective, objective, tuple(np.atleast_1d(catch)) or ())
+
+    def set_check(self, check):
+        """Refuse proposals for which `check(config)` is False."""
+        self._callback(lib.spt_study_set_check, _on_check, check, None)
+
+    def set_callback(self, callback):
+        """Be told of every :class:`Event` of `run()`: False stops it, Status.PRUNED (epoch, fold end) gives the trial up."""
+        self._callback(lib.spt_study_set_events, _on_event, callback, self.space)
+
+    def _callback(self, function, trampoline, host, more):
+        self._context.call(function, self._p(), trampoline, keep(Box(self._context, host, more)), destroy)
+
+    def pin(self, key, text):
+        """Put a text on record that says what the losses mean; when it is there already it must be the same."""
+        self._context.call(lib.spt_study_pin, self._p(), encode(key), encode(text))
+
+    def pin_block(self, key, data):
+        """Keep bytes with the study, under the same rule."""
+        data = np.ascontiguousarray(data).tobytes() if isinstance(data, np.ndarray) else bytes(data)
+        self._context.call(lib.spt_study_pin_block, self._p(), encode(key), data, len(data))
+
+    # ---- ask and tell ----
+
+    def ask(self, config=None):
+        """A trial: enqueued, proposed, or with the configuration given (a Config or mapping). None when nothing is left
+        to try."""
+        ctx, out = self._context, c_void_p()
+        if config is None:
+            status = ctx.call_long(lib.spt_study_ask, self._p(), byref(out))
+        else:
+            status = ctx.call(lib.spt_study_ask_given, self._p(), self._config(config)._p(), byref(out))
+        return None if status == Status.STOP_EXHAUSTED else Trial._of(ctx, out.value, self)
+
+    def ask_many(self, n):
+        """Up to n trials at once, each of which sees those before it as running."""
+        ctx, got = self._context, c_int64()
+        out = (c_void_p * n)()
+        try:
+            ctx.call_long(lib.spt_study_ask_many, self._p(), n, ctypes.cast(out, ctypes.POINTER(c_void_p)), byref(got))
+        except BaseException:
+            for i in range(got.value):
+                Trial._of(ctx, out[i], self).close()
+            raise
+        return [Trial._of(ctx, out[i], self) for i in range(got.value)]
+
+    def tell(self, trial, value=math.nan, state="complete"):
+        """End a trial: "complete", "pruned" or "failed". It is on disk when the call returns."""
+        self._context.call(lib.spt_study_tell, self._p(), trial._p(), _state(state), float(value))
+
+    def replay(self, number):
+        """The proposal of a trial made anew from what it saw, a :class:`Config`."""
+        ctx = self._context
+        return Config._of(ctx, ctx.make(lib.spt_study_replay, self._p(), number, long=True), self.space)
+
+    def _config(self, values):
+        return values if isinstance(values, Config) else self.space.config(values)
+
+    def enqueue(self, config):
+        """Have a configuration tried before further ones are proposed; its trial's number. A Config is taken whole; of a
+        mapping the values named are taken and the rest is drawn by the sampler."""
+        names, n = None, 0
+        if isinstance(config, Mapping) and not isinstance(config, Config):
+            names, n = texts(list(config)), len(config)
+        number = c_int64()
+        self._context.call_long(lib.spt_study_enqueue, self._p(), self._config(config)._p(), names, n, byref(number))
+        return number.value
+
+    def warm_start(self, other, k=5):
+        """Enqueue the k best trials of another study (a Study or History); how many were."""
+        history, n = other.history() if isinstance(other, Study) else other, c_int64()
+        self._context.call_long(lib.spt_study_warm_start, self._p(), history._p(), k, byref(n))
+        return n.value
+
+    def confirm(self, k=5, repeats=3):
+        """Enqueue the k best trials again, until each has so many repetitions; how many were added. Run them with
+        ``study.run(study.n_finished + added)``."""
+        n = c_int64()
+        self._context.call(lib.spt_study_confirm, self._p(), k, repeats, byref(n))
+        return n.value
+
+    # ---- the run loop ----
+
+    def run(self, n_trials=None, timeout=None, objective=None, *, callback=None, catch=()):
+        """Work until the study holds `n_trials` finished trials, whoever ran them, or `timeout` seconds have passed.
+
+        `objective` and `callback` are set first if given (`set_objective()`, `set_callback()`). Gives the
+        :class:`Status` that says why it ended. Ctrl-C, and whatever else a callback or a signal handler raises, ends it
+        within a mini-batch and comes out unchanged; what ran is recorded as failed.
+        """
+        if objective is not None:
+            self.set_objective(objective, catch)
+        if callback is not None:
+            self.set_callback(callback)
+        if n_trials is None and not timeout:
+            raise ValueError("n_trials or timeout is needed")
+        status = self._context.call_long(lib.spt_study_run, self._p(), _NO_LIMIT if n_trials is None else n_trials,
+                                         float(timeout or 0))
+        return Status(status)
+
+    def stop(self):
+        """Ask the run to stop; from callbacks and any thread."""
+        self._context.stop()
+
+    # ---- what came of it ----
+
+    def history(self):
+        """A :class:`History`: all trials at this moment."""
+        ctx = self._context
+        return History(ctx, ctx.make(lib.spt_study_history, self._p()))
+
+    @property
+    def trials(self):
+        """All trials, as a list of :class:`TrialRecord`."""
+        with self.history() as h:
+            return list(h)
+
+    @property
+    def n_finished(self):
+        """Trials that have ended and count."""
+        with self.history() as h:
+            return h.n_finished
+
+    @property
+    def best_trial(self):
+        """The complete trial with the lowest value."""
+        with self.history() as h:
+            best = h.best
+        if best is None:
+            raise ValueError("no trial of the study is complete")
+        return best
+
+    @property
+    def best_value(self):
+        return self.best_trial.value
+
+    @property
+    def best_params(self):
+        return self.best_trial.params
+
+    def trials_dataframe(self):
+        """A pandas frame with a row for each trial; see `History.trials_dataframe()`."""
+        with self.history() as h:
+            return h.trials_dataframe()
+
+    def importance(self, **knobs):
+        """Which parameters mattered: a :class:`FAnova`."""
+        from .explain import FAnova
+        return FAnova(self.history(), **knobs)
+
+    def predictions(self, number):
+        """(rows, folds, values) of a cross-validated trial: for each sample used its row in the dataset, its fold, and its
+        out-of-fold prediction."""
+        def block(key, kind, trial=-1):
+            return np.frombuffer(self.store.block(self.name, key, trial), kind)
+        return block("rows", "<i8"), block("folds", "<i4"), block("predictions", "<f4", number)
+
+    def __repr__(self):
+        return "<spectune.Study, closed>" if self.closed else f"<spectune.Study {self.name} in {self.store.url}>"
+
+
+# ---- cross-validation ------------------------------------------------------------------------------------------
+
+
+class CrossValidation(Handle):
+    """k-fold cross-validation of a 1D-CNN on a dataset, as the objective of a study.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    target : str
+        Name of a number column.
+    prep : Prep or steps, optional
+        The recipe.
+    folds : int or sequence
+        How many; or one number per row (after averaging) from 0, -1: never used.
+    **how
+        The knobs of `describe_options("objective")`: group, seed, test, scale, weights, watch, and those of training.
+    """
+
+    _free = "spt_cv_free"
+
+    def __init__(self, dataset, target, *, prep=None, folds=5, context=None, **how):
+        ctx = context or dataset._context
+        prep = Prep.of(prep, ctx)
+        start = (ctx._h, dataset._p(), prep and prep._p(), encode(target))
+        if np.ndim(folds) == 0:
+            made, h = options(ctx, "spt_objective_options_new", dict(how, folds=folds))
+            handle = ctx.make(lib.spt_cv_new, *start, h, long=True)
+        else:
+            fold = np.ascontiguousarray(folds, np.int32)
+            made, h = options(ctx, "spt_objective_options_new", how)
+            handle = ctx.make(lib.spt_cv_new_folds, *start, address(fold), len(fold), h, long=True)
+        super().__init__(ctx, handle)
+
+    def rows(self):
+        """(rows, folds): indices of the rows that are used, and the fold of each."""
+        n = c_int64()
+        lib.spt_cv_rows(self._p(), None, None, 0, byref(n))
+        rows, folds = np.empty(n.value, np.int64), np.empty(n.value, np.int32)
+        self._context.call(lib.spt_cv_rows, self._p(), address(rows), address(folds), n.value, byref(n))
+        return rows, folds
+
+    @property
+    def dropped(self):
+        """A line for each reason why rows were left out."""
+        return list(iter_texts(lib.spt_cv_dropped, self._p()))
+
+    def check_space(self, space):
+        """Raise if configurations of this space cannot be scored."""
+        self._context.call_long(lib.spt_cv_check_space, self._p(), space._p())
+
+    def model(self, study, number=None, *, ensemble=False, callback=None):
+        """The model of a trial (None: the one to go on with): trained again on all rows used, or (`ensemble`) the networks
+        of its folds."""
+        ctx = self._context
+        history = study.history() if isinstance(study, Study) else study
+        index = number
+        if number is None:
+            index = history.confirmed_index
+            if index is None:
+                raise ValueError("no trial of the study is complete")
+        key = keep(Box(ctx, callback))
+        out = c_void_p()
+        try:
+            status = ctx.call_long(lib.spt_cv_model, self._p(), history._p(), index, int(ensemble), on_epoch, key, byref(out))
+        finally:
+            drop(key)
+        if out.value is None:
+            raise error_of(Status.ECALLBACK, "training was stopped before there was a model")
+        model = Model._of(ctx, out.value)
+        model.stopped = status == Status.STOP_HOST
+        return model
+
+
