@@ -127,7 +127,7 @@ class Dataset(Handle):
             raise ValueError(f"{len(bands)} columns of the frame have numbers for names; at least two bands are needed")
         made = cls(frame[[name for name, _ in bands]].to_numpy(), [x for _, x in bands],
                    columns={str(name): frame[name].to_numpy() for name in rest}, **how)
-        if "id" not in rest and frame.index.dtype == object:
+        if "id" not in rest and frame.index.dtype.kind not in "iu":
             made._add("id", [str(v) for v in frame.index])
         return made
 

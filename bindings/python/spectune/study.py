@@ -11,7 +11,7 @@ from . import _abi
 from ._abi import EventKind, Status, TrialState
 from ._core import (Box, Handle, _boxes, address, answer, context as default_context, decode, destroy, drop, encode,
                     host_code, iter_texts, keep, on_epoch, options, texts)
-from ._errors import TrialPruned, TrialTimeout, error_of
+from ._errors import SpectuneError, TrialPruned, TrialTimeout, error_of
 from ._load import lib
 from .model import Model
 from .prep import Prep
@@ -75,6 +75,8 @@ def _on_check(handle, key):
             with host_code(box.context):
                 said = box.function(config)
             return int(Status.EINVAL) if said is False else 0
+        except SpectuneError as e:  # what the library refuses is refused
+            return e.status
         except BaseException as e:
             return min(_fail(box, e), int(Status.ECALLBACK))
         finally:
@@ -380,7 +382,7 @@ class Study(Handle):
             self._callback(lib.spt_study_set_objective, _on_objective, objective, tuple(np.atleast_1d(catch)) or ())
 
     def set_check(self, check):
-        """Refuse proposals for which `check(config)` is False."""
+        """Refuse proposals for which `check(config)` is False or raises a SpectuneError."""
         self._callback(lib.spt_study_set_check, _on_check, check, None)
 
     def set_callback(self, callback):
