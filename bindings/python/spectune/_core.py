@@ -235,9 +235,9 @@ class Context:
                     if interrupts.stopped or self._stop_asked:
                         self._stop_asked = False
                         lib.spt_ctx_clear_stop(self._h)
-            if pending is not None:
-                raise pending
-            if status < 0:
+            if status < 0 or pending is not None:
+                self._pending = pending
+                del pending  # or the exception would hold the frame that holds it
                 self._raise(status)
             if self._freed:
                 self._drain()
@@ -252,7 +252,10 @@ class Context:
     def _raise(self, status):
         error, self._pending = self._pending, None
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error
         raise error_of(status, lib.spt_ctx_last_error(self._h).decode(errors="replace"))
 
     def text(self, function, *arguments):
@@ -376,12 +379,28 @@ def iter_texts(function, *arguments):
 # ---- handles ---------------------------------------------------------------------------------------------------
 
 
+class _Own:
+    """A handle of the library that several Python objects need."""
+
+    __slots__ = ("context", "function", "handle")
+
+    def __init__(self, context, function, handle):
+        self.context, self.function, self.handle = context, function, handle
+
+    def __del__(self):
+        try:
+            self.context.release(self.function, self.handle)
+        except Exception:  # the interpreter is going down
+            pass
+
+
 class Handle:
     """An object of the library. Freed when the last reference goes, by `close()`, or at the end of a `with` block; in any
     order: what is still needed by others stays."""
 
     _free = None  # name of the function that releases it
     _borrowed = False
+    _own = None   # set when arrays lie on its memory, which then must outlive close()
 
     def __init__(self, context, handle):
         self._context, self._h = context, handle
@@ -404,8 +423,20 @@ class Handle:
         """Free it now."""
         h = self.__dict__.pop("_h", None)
         self._h = None
-        if h is not None and not self._borrowed:
+        if self._own is not None:
+            self._own = None
+        elif h is not None and not self._borrowed:
             self._context.release(getattr(lib, self._free), h)
+
+    def _view(self, pointer, n):
+        """n float64 of the library's memory as a read-only array, without a copy. The memory stays as long as the array."""
+        if self._own is None:
+            self._own = _Own(self._context, getattr(lib, self._free), self._p())
+        buffer = (ctypes.c_double * n).from_address(pointer)
+        buffer._own = self._own  # numpy keeps the buffer
+        a = np.frombuffer(buffer, dtype=np.float64)
+        a.flags.writeable = False
+        return a
 
     def __del__(self):
         try:
@@ -518,12 +549,3 @@ def int64(values, what="rows"):
     if a.size and a.dtype.kind not in "iu":
         raise ValueError(f"{what}: whole numbers were expected, not {a.dtype}")
     return np.ascontiguousarray(a.reshape(-1), dtype=np.int64)
-
-
-def view(pointer, n, owner):
-    """n float64 of the library as a read-only array without a copy; keeps `owner` alive."""
-    buffer = (ctypes.c_double * n).from_address(pointer)
-    buffer._owner = owner  # numpy keeps the buffer, the buffer its owner
-    a = np.frombuffer(buffer, dtype=np.float64)
-    a.flags.writeable = False
-    return a

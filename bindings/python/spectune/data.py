@@ -9,7 +9,7 @@ import numpy as np
 from . import _abi
 from ._abi import AxisUnit, Dtype, Part, Unit
 from ._core import (Box, Handle, address, context as default_context, decode, destroy, encode, float64, int64, iter_texts,
-                    keep, options, record, texts, view)
+                    keep, options, record, texts)
 from ._errors import error_of
 from ._load import lib
 
@@ -135,7 +135,7 @@ class Dataset(Handle):
 
     def _add(self, name, values):
         new = self.with_column(name, values)
-        self._h, new._h = new._h, self._h
+        self._h, new._h = new._h, self._h  # nobody has seen it yet: no array lies on its memory
 
     def with_column(self, name, values):
         """A dataset with one column more, or replaced: numbers (NaN: missing) or texts (None: missing)."""
@@ -198,7 +198,7 @@ class Dataset(Handle):
     @property
     def axis(self):
         """Positions of the bands; a read-only array on the library's memory."""
-        return view(lib.spt_dataset_axis(self._p()), self.shape[1], self)
+        return self._view(lib.spt_dataset_axis(self._p()), self.shape[1])
 
     @property
     def axis_unit(self):

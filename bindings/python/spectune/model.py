@@ -7,7 +7,7 @@ import numpy as np
 from . import _abi
 from ._abi import PredictFlags, Status, Transform
 from ._core import (Box, Handle, address, context as default_context, decode, drop, encode, float64, host_code,
-                    iter_texts, keep, on_epoch, options, record, view)
+                    iter_texts, keep, on_epoch, options, record)
 from ._errors import error_of
 from ._load import lib
 from .data import Dataset, bands_of, is_dataframe
@@ -164,7 +164,7 @@ class Model(Handle):
     @property
     def axis(self):
         """The raw axis that it reads; a read-only array on the library's memory."""
-        return view(lib.spt_model_axis(self._p()), self.n_bands, self)
+        return self._view(lib.spt_model_axis(self._p()), self.n_bands)
 
     @property
     def axis_unit(self):

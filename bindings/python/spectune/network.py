@@ -114,7 +114,8 @@ class Network(Handle):
 
     def __setitem__(self, name, values):
         i, t = self._find(name)
-        self._context.call(lib.spt_network_set, self._p(), i, address(float32(values, t.shape, t.name)))
+        values = float32(values, t.shape, t.name)
+        self._context.call(lib.spt_network_set, self._p(), i, address(values))
 
     def _find(self, name):
         tensors = self.tensors

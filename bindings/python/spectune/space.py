@@ -58,6 +58,13 @@ class Space(Handle):
         return made
 
     @classmethod
+    def _ref(cls, ctx, handle):
+        """One more reference to a space that belongs to somebody else."""
+        out = _abi.c_void_p()
+        ctx.call(lib.spt_space_ref, handle, byref(out))
+        return cls._of(ctx, out.value)
+
+    @classmethod
     def of(cls, space, context=None):
         """A space of itself, of a preset's name, or of an XML file."""
         if isinstance(space, cls):
@@ -269,17 +276,18 @@ class Config(Handle, MutableMapping):
         self.update_all(values)
 
     @classmethod
-    def _of(cls, ctx, handle, space=None, borrowed=False, owner=None):
+    def _of(cls, ctx, handle, space=None, borrowed=False):
+        """Of a handle that is ours, or (borrowed) lent to a callback, which takes it away again."""
         made = cls.__new__(cls)
         Handle.__init__(made, ctx, handle)
-        made._borrowed, made._owner = borrowed, owner
-        if space is None:
-            h = lib.spt_config_space(handle)
-            space = Space.__new__(Space)
-            Handle.__init__(space, ctx, h)
-            space._borrowed, space._owner = True, made if not borrowed else owner
-        made._space = space
+        made._borrowed = borrowed
+        made._space = Space._ref(ctx, lib.spt_config_space(handle)) if space is None else space
         return made
+
+    @classmethod
+    def _copy_of(cls, ctx, handle, space=None):
+        """A copy of a configuration that belongs to somebody else."""
+        return cls._of(ctx, ctx.make(lib.spt_config_copy, ctx._h, handle), space)
 
     @property
     def space(self):
@@ -313,7 +321,7 @@ class Config(Handle, MutableMapping):
 
     def _writable(self):
         if self._borrowed and not getattr(self, "_may_change", False):
-            raise TypeError("this configuration belongs to a trial; copy() gives one that can be changed")
+            raise TypeError("this configuration is only to be looked at; copy() gives one that can be changed")
 
     def __setitem__(self, name, value):
         self._set(name, value)
@@ -358,8 +366,7 @@ class Config(Handle, MutableMapping):
 
     def copy(self):
         """A copy that can be changed."""
-        ctx = self._context
-        return Config._of(ctx, ctx.make(lib.spt_config_copy, ctx._h, self._p()), self._space)
+        return Config._copy_of(self._context, self._p(), self._space)
 
     __copy__ = copy
 

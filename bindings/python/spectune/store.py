@@ -109,10 +109,7 @@ class History(Handle):
     @property
     def space(self):
         """The space of the study as its trials saw it."""
-        space = Space.__new__(Space)
-        Handle.__init__(space, self._context, lib.spt_history_space(self._p()))
-        space._borrowed, space._owner = True, self
-        return space
+        return Space._ref(self._context, lib.spt_history_space(self._p()))
 
     @property
     def records(self):
@@ -123,7 +120,12 @@ class History(Handle):
     def config(self, index):
         """Configuration of the trial at `index`, None where its parameters are incomplete."""
         h = lib.spt_history_config(self._p(), index)
-        return None if h is None else Config._of(self._context, h, borrowed=True, owner=self)
+        return None if h is None else Config._copy_of(self._context, h, self._known_space())
+
+    def _known_space(self):
+        if self.__dict__.get("_space") is None:
+            self._space = self.space
+        return self._space
 
     @property
     def values(self):

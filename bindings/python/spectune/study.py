@@ -40,7 +40,7 @@ def _fail(box, error):
 def _on_objective(handle, loss, key):
     try:
         box = _boxes[key]
-        trial = Trial._of(box.context, handle, None, True)
+        trial = Trial._of(box.context, handle, None, box.more[0], True)
         try:
             with host_code(box.context):
                 value = float(box.function(trial))
@@ -55,7 +55,7 @@ def _on_objective(handle, loss, key):
             if isinstance(e, Exception):
                 reason = " ".join(f"{type(e).__name__}: {e}".split())[:500]
                 lib.spt_trial_set_text(handle, b"reason", reason.encode(errors="replace"))
-                if isinstance(e, box.more):
+                if isinstance(e, box.more[1]):
                     return int(Status.ECALLBACK)
             return _fail(box, e)
         finally:
@@ -70,7 +70,7 @@ def _on_check(handle, key):
         box = _boxes[key]
         if box.context._pending is not None:
             return int(Status.ECALLBACK)
-        config = Config._of(box.context, handle, borrowed=True)
+        config = Config._of(box.context, handle, box.more, borrowed=True)
         try:
             with host_code(box.context):
                 said = box.function(config)
@@ -149,12 +149,11 @@ class Trial(Handle):
 
     _free = "spt_trial_free"
     _last = math.nan
-    _study = None
 
     @classmethod
-    def _of(cls, ctx, handle, study, borrowed=False):
+    def _of(cls, ctx, handle, study, space, borrowed=False):
         made = cls.__new__(cls)
-        made._context, made._h, made._borrowed, made._study = ctx, handle, borrowed, study
+        made._context, made._h, made._study, made._space, made._borrowed = ctx, handle, study, space, borrowed
         return made
 
     @property
@@ -164,13 +163,16 @@ class Trial(Handle):
 
     @property
     def config(self):
-        """Its :class:`Config`, to be read."""
-        return Config._of(self._context, lib.spt_trial_config(self._p()), borrowed=True, owner=self)
+        """A copy of its :class:`Config`."""
+        return Config._copy_of(self._context, lib.spt_trial_config(self._p()), self._space)
 
     @property
     def params(self):
         """The values of its parameters, by name."""
-        return dict(self.config)
+        lent = Config._of(self._context, lib.spt_trial_config(self._p()), self._space, borrowed=True)
+        values = dict(lent)
+        lent._h = None
+        return values
 
     def report(self, value, step):
         """Report the loss of a step (a fold or an epoch, from 0); stored at once."""
@@ -379,11 +381,12 @@ class Study(Handle):
             self._context.call(lib.spt_study_set_cv, self._p(), objective._p())
             self._cv = objective
         else:
-            self._callback(lib.spt_study_set_objective, _on_objective, objective, tuple(np.atleast_1d(catch)) or ())
+            self._callback(lib.spt_study_set_objective, _on_objective, objective,
+                           (self.space, tuple(catch) if isinstance(catch, (tuple, list)) else (catch,)))
 
     def set_check(self, check):
         """Refuse proposals for which `check(config)` is False or raises a SpectuneError."""
-        self._callback(lib.spt_study_set_check, _on_check, check, None)
+        self._callback(lib.spt_study_set_check, _on_check, check, self.space)
 
     def set_callback(self, callback):
         """Be told of every :class:`Event` of `run()`: False stops it, Status.PRUNED (epoch, fold end) gives the trial up."""
@@ -410,8 +413,9 @@ class Study(Handle):
         if config is None:
             status = ctx.call_long(lib.spt_study_ask, self._p(), byref(out))
         else:
-            status = ctx.call(lib.spt_study_ask_given, self._p(), self._config(config)._p(), byref(out))
-        return None if status == Status.STOP_EXHAUSTED else Trial._of(ctx, out.value, self)
+            config = self._config(config)
+            status = ctx.call(lib.spt_study_ask_given, self._p(), config._p(), byref(out))
+        return None if status == Status.STOP_EXHAUSTED else Trial._of(ctx, out.value, self, self.space)
 
     def ask_many(self, n):
         """Up to n trials at once, each of which sees those before it as running."""
@@ -421,9 +425,9 @@ class Study(Handle):
             ctx.call_long(lib.spt_study_ask_many, self._p(), n, ctypes.cast(out, ctypes.POINTER(c_void_p)), byref(got))
         except BaseException:
             for i in range(got.value):
-                Trial._of(ctx, out[i], self).close()
+                Trial._of(ctx, out[i], self, self.space).close()
             raise
-        return [Trial._of(ctx, out[i], self) for i in range(got.value)]
+        return [Trial._of(ctx, out[i], self, self.space) for i in range(got.value)]
 
     def tell(self, trial, value=math.nan, state="complete"):
         """End a trial: "complete", "pruned" or "failed". It is on disk when the call returns."""
@@ -443,8 +447,8 @@ class Study(Handle):
         names, n = None, 0
         if isinstance(config, Mapping) and not isinstance(config, Config):
             names, n = texts(list(config)), len(config)
-        number = c_int64()
-        self._context.call_long(lib.spt_study_enqueue, self._p(), self._config(config)._p(), names, n, byref(number))
+        number, config = c_int64(), self._config(config)
+        self._context.call_long(lib.spt_study_enqueue, self._p(), config._p(), names, n, byref(number))
         return number.value
 
     def warm_start(self, other, k=5):
