@@ -3,6 +3,7 @@
 A :class:`Context` is the library's `spt_ctx`. Each thread has one of its own that is used where none is named, so most
 programs never see any.
 """
+import atexit
 import collections
 import ctypes
 import itertools
@@ -62,6 +63,11 @@ class Box:
             self.context._pending = error
         return status_of(error) if isinstance(error, Exception) else int(Status.STOP_HOST)
 
+
+#: Empty when the interpreter goes down: from then on nothing is freed, as hooks in Python cannot be called any more. What
+#: was told is on disk; the system takes the rest.
+_alive = [True]
+atexit.register(_alive.clear)
 
 _boxes = {}
 _keys = itertools.count(1)
@@ -194,9 +200,9 @@ class Context:
         if log is not None:
             self.set_log(log, log_level)
 
-    def __del__(self):
+    def __del__(self, alive=_alive):
         h, self._h = self._h, None
-        if h is not None and os.getpid() == self._pid:
+        if h is not None and alive and os.getpid() == self._pid:
             self._drain()
             lib.spt_ctx_free(h)
 
@@ -272,9 +278,9 @@ class Context:
                 self._raise(status)
         return buffer.value.decode()
 
-    def release(self, function, handle):
+    def release(self, function, handle, alive=_alive):
         """Free a handle: now, or when the thread that is using the context is done with its call."""
-        if os.getpid() != self._pid:
+        if not alive or os.getpid() != self._pid:
             return  # a forked child owns nothing of its parent's
         if self._lock.acquire(blocking=False):
             try:

@@ -174,6 +174,11 @@ class Trial(Handle):
         lent._h = None
         return values
 
+    @property
+    def last(self):
+        """The value that was reported last, NaN before."""
+        return self._last
+
     def report(self, value, step):
         """Report the loss of a step (a fold or an epoch, from 0); stored at once."""
         self._last = float(value)
@@ -351,12 +356,11 @@ class Study(Handle):
         if space is None:
             with self.history() as history:
                 space = Space.from_xml(history.space.xml, context=ctx)
-        self.space, self._sampler, self._cv = space, None, None
+        self.space, self._sampler, self._cv, self._told = space, None, None, False
         if rules:
             self.set_options(**rules)
         if own is not None:
             self.set_sampler(own)
-        self.set_callback(None)
 
     # ---- how it works ----
 
@@ -380,6 +384,8 @@ class Study(Handle):
         if isinstance(objective, CrossValidation):
             self._context.call(lib.spt_study_set_cv, self._p(), objective._p())
             self._cv = objective
+            if not self._told:  # handlers of signals run at its events
+                self.set_callback(None)
         else:
             self._callback(lib.spt_study_set_objective, _on_objective, objective,
                            (self.space, tuple(catch) if isinstance(catch, (tuple, list)) else (catch,)))
@@ -391,6 +397,7 @@ class Study(Handle):
     def set_callback(self, callback):
         """Be told of every :class:`Event` of `run()`: False stops it, Status.PRUNED (epoch, fold end) gives the trial up."""
         self._callback(lib.spt_study_set_events, _on_event, callback, self.space)
+        self._told = True
 
     def _callback(self, function, trampoline, host, more):
         self._context.call(function, self._p(), trampoline, keep(Box(self._context, host, more)), destroy)

@@ -1,6 +1,7 @@
 """Nothing leaks: resident memory over 10,000 cycles of making and freeing."""
 import ctypes
 import gc
+import subprocess
 import sys
 
 import numpy as np
@@ -157,3 +158,29 @@ def test_any_order():
     assert model.predict(X).shape == (10,)
     model.close()
     assert bands[0] == 1100
+
+
+def test_the_interpreter_may_end_with_everything_open(tmp_path):
+    code = """
+import sys
+import numpy as np, spectune
+x = np.ones((5, 8), np.float32)
+data = spectune.Dataset(x, 1.0 + np.arange(8))
+axis = data.axis
+space = spectune.Space("s").add_float("x", 0, 1, 0.5)
+sampler = spectune.Sampler.host(space, lambda *_: {"x": 0.25})
+study = spectune.Study(sys.argv[1], space=space, sampler=sampler)
+study.set_check(lambda c: True)
+study.run(2, objective=lambda t: t.params["x"], callback=lambda e: None)
+trial = study.ask()
+loop = [data, study]
+loop.append(loop)
+context = spectune.Context(log=lambda *_: None)
+"""
+    path = str(tmp_path / "open.db")
+    out = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert out.returncode == 0 and out.stderr == ""
+    study = Study(path)
+    assert [t.state.name for t in study.trials][:2] == ["COMPLETE", "COMPLETE"] and len(study.trials) == 3
+    study.run(4, objective=lambda t: t.params["x"])  # the trial that was left open is taken for abandoned
+    assert study.trials[2].state.name == "FAILED" and study.trials[2].attributes["reason"] == "abandoned"
