@@ -1,8 +1,8 @@
 /* A libicuuc that knows no encoding, for the wheel.
  *
- * Debian's libxml2 asks two libraries for encodings that it does not know itself: iconv, which is part of glibc, then ICU,
- * whose tables take 30 MB. In the wheel this stands for ICU, so what iconv does not know is an unknown encoding. The
- * header gives the functions the names, with the version, that libxml2 was linked with. */
+ * Debian's libxml2 stands on ICU for encodings that it does not know itself. The library reads
+ * documents in UTF-8 only, and ICU's tables take 30 MB: in the wheel this stands in their place.
+ * The header gives the functions the names, with the version, that libxml2 was linked with. */
 #include <stddef.h>
 #include <unicode/ucnv.h>
 

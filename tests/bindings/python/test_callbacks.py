@@ -1,4 +1,5 @@
 """Exceptions in callbacks come out unchanged, from every kind of callback; signals are heard in time."""
+import gc
 import os
 import signal
 import subprocess
@@ -168,6 +169,7 @@ def test_a_callback_may_close_its_study(line):
 
 
 def test_callbacks_are_kept_as_long_as_they_are_needed(line):
+    gc.collect()
     boxes = len(spectune._core._boxes)
     study = Study(space=line, sampler=Sampler.host(line, lambda *_: {"x": 0.5}))
     study.set_check(lambda c: True)
@@ -176,7 +178,6 @@ def test_callbacks_are_kept_as_long_as_they_are_needed(line):
     assert len(spectune._core._boxes) == boxes + 4
     study._sampler = None
     study.close()
-    import gc
     gc.collect()
     assert len(spectune._core._boxes) == boxes
 

@@ -32,6 +32,7 @@ def test_borrowed_arrays_live_as_long_as_they_are_needed():
     x, axis, _ = spectra(5, 8)
     expected = x[[0, 2]].copy()
     gone = weakref.ref(x)
+    gc.collect()
     boxes = len(spectune._core._boxes)
     whole = Dataset(x, axis)
     part = whole.take([0, 2])  # shares storage

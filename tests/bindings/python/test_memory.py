@@ -112,6 +112,7 @@ CASES = {
 @pytest.mark.parametrize("what", CASES)
 def test_nothing_leaks(kept, what):
     cycle, dear = CASES[what]
+    gc.collect()
     boxes = len(spectune._core._boxes)
     resident, heap, blocks = growth(lambda: cycle(kept), CYCLES // dear)
     print(f"{what}: per cycle {resident:.1f} bytes resident, {heap:.2f} allocated in C, {blocks:.3f} blocks of Python")
