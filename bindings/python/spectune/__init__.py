@@ -17,8 +17,9 @@ from ._abi import (Activation, AxisUnit, Channel, EventKind, LogLevel, Op, Paddi
                    TrialState, Unit)
 from ._core import Context, Epoch, Knob, context, describe_options, kernels
 from ._errors import (BusyError, CallbackError, CapacityError, DataError, DivergedError, FileError, FormatError,
-                      InternalError, InvalidArgumentError, MemoryLimitError, MismatchError, NotFoundError, OutOfMemoryError,
-                      ShapeError, SpectuneError, StoreError, TrialPruned, TrialTimeout, UnsupportedError, VersionError)
+                      InternalError, InvalidArgumentError, MemoryLimitError, MismatchError, NotFoundError,
+                      OutOfMemoryError, ShapeError, SpectuneError, StoreError, TrialPruned, TrialTimeout,
+                      UnsupportedError, VersionError)
 from ._load import LibraryError, library, load_library
 from .data import Column, Dataset
 from .explain import Curve, FAnova, Importance, Interaction, ped_importance

@@ -3,6 +3,8 @@
 A :class:`Context` is the library's `spt_ctx`. Each thread has one of its own that is used where none is named, so most
 programs never see any.
 """
+from __future__ import annotations
+
 import atexit
 import collections
 import ctypes
@@ -18,6 +20,7 @@ from ._abi import LogLevel, OptionType, Status
 from ._errors import error_of, status_of
 from ._load import lib
 from ._signals import Interrupts
+from ._types import Any, Callable
 
 
 def encode(text):
@@ -178,7 +181,8 @@ class Context:
         The least urgent level that is told.
     """
 
-    def __init__(self, threads=None, memory_limit=None, kernels=None, log=None, log_level=LogLevel.INFO):
+    def __init__(self, threads: int | None = None, memory_limit: int | None = None, kernels: str | None = None,
+                 log: Callable[[LogLevel, str], None] | None = None, log_level: LogLevel = LogLevel.INFO) -> None:
         self._h = None
         self._lock = threading.RLock()
         self._freed = collections.deque()
@@ -214,7 +218,7 @@ class Context:
 
     # ---- calls ----
 
-    def call(self, function, *arguments):
+    def call(self, function: Callable, *arguments: Any) -> int:
         """Call a function that returns a status, and raise what failed. Other threads that use this context wait."""
         with self._lock:
             status = function(*arguments)
@@ -224,7 +228,7 @@ class Context:
                 self._drain()
         return status
 
-    def call_long(self, function, *arguments):
+    def call_long(self, function: Callable, *arguments: Any) -> int:
         """The same for a call that trains, searches or runs callbacks: signals are looked after."""
         with self._lock:
             before = self._interrupts
@@ -249,7 +253,7 @@ class Context:
                 self._drain()
         return status
 
-    def make(self, function, *arguments, long=False):
+    def make(self, function: Callable, *arguments: Any, long: bool = False) -> int:
         """Call a function that makes a handle, its last parameter."""
         out = c_void_p()
         (self.call_long if long else self.call)(function, *arguments, byref(out))
@@ -264,7 +268,7 @@ class Context:
                 del error
         raise error_of(status, lib.spt_ctx_last_error(self._h).decode(errors="replace"))
 
-    def text(self, function, *arguments):
+    def text(self, function: Callable, *arguments: Any) -> str:
         """The text of a query-then-fill function whose last parameters are buffer, capacity and needed."""
         capacity, needed = 1024, c_int64()
         with self._lock:
@@ -278,7 +282,7 @@ class Context:
                 self._raise(status)
         return buffer.value.decode()
 
-    def release(self, function, handle, alive=_alive):
+    def release(self, function: Callable, handle: int, alive: list = _alive) -> None:
         """Free a handle: now, or when the thread that is using the context is done with its call."""
         if not alive or os.getpid() != self._pid:
             return  # a forked child owns nothing of its parent's
@@ -301,33 +305,33 @@ class Context:
     # ---- settings ----
 
     @property
-    def threads(self):
+    def threads(self) -> int:
         """Threads for folds and trees."""
         return lib.spt_ctx_threads(self._h)
 
     @threads.setter
-    def threads(self, n):
+    def threads(self, n: int | None) -> None:
         self.call(lib.spt_ctx_set_threads, self._h, int(n))
 
     @property
-    def memory_limit(self):
+    def memory_limit(self) -> int:
         """Bytes that one training may need at most; 0: no limit."""
         return lib.spt_ctx_memory_limit(self._h)
 
     @memory_limit.setter
-    def memory_limit(self, n):
+    def memory_limit(self, n: int | None) -> None:
         self.call(lib.spt_ctx_set_memory_limit, self._h, int(n or 0))
 
     @property
-    def kernels(self):
+    def kernels(self) -> str:
         """Name of the kernels in use."""
         return decode(lib.spt_ctx_kernels(self._h))
 
     @kernels.setter
-    def kernels(self, name):
+    def kernels(self, name: str | None) -> None:
         self.call(lib.spt_ctx_set_kernels, self._h, encode(name))
 
-    def set_log(self, function, level=LogLevel.INFO):
+    def set_log(self, function: Callable[[LogLevel, str], None] | None, level: LogLevel = LogLevel.INFO) -> None:
         """Send lines of log to `function(level, text)`; None: nowhere."""
         if function is None:
             self.call(lib.spt_ctx_set_log, self._h, int(level), _abi.spt_log_fn(), None, _abi.spt_destroy_fn())
@@ -335,7 +339,7 @@ class Context:
             # Weakly: the box must not keep the context alive that keeps the box.
             self.call(lib.spt_ctx_set_log, self._h, int(level), _on_log, keep(Box(_Weak(self), function)), destroy)
 
-    def stop(self):
+    def stop(self) -> None:
         """Ask what runs on this context to stop within a mini-batch; from any thread. One request stops one run."""
         self._stop_asked = True
         lib.spt_ctx_stop(self._h)
@@ -360,7 +364,7 @@ class _Weak:
 _local = threading.local()
 
 
-def context():
+def context() -> Context:
     """The context of this thread that is used where none is named."""
     c = getattr(_local, "context", None)
     if c is None or c._pid != os.getpid():
@@ -368,7 +372,7 @@ def context():
     return c
 
 
-def kernels():
+def kernels() -> list[str]:
     """Names of the kernels that this machine can run, slowest first."""
     return list(iter_texts(lib.spt_kernels_name))
 
@@ -404,20 +408,20 @@ class Handle:
     """An object of the library. Freed when the last reference goes, by `close()`, or at the end of a `with` block; in any
     order: what is still needed by others stays."""
 
-    _free = None  # name of the function that releases it
+    _free = ""    # name of the function that releases it
     _borrowed = False
-    _own = None   # set when arrays lie on its memory, which then must outlive close()
+    _own: _Own | None = None   # set when arrays lie on its memory, which then must outlive close()
 
     def __init__(self, context, handle):
         self._context, self._h = context, handle
 
     @property
-    def context(self):
+    def context(self) -> Context:
         """The :class:`Context` it was made from."""
         return self._context
 
     @property
-    def closed(self):
+    def closed(self) -> bool:
         return self._h is None
 
     def _p(self):
@@ -425,7 +429,7 @@ class Handle:
             raise ValueError(f"this {type(self).__name__} is closed")
         return self._h
 
-    def close(self):
+    def close(self) -> None:
         """Free it now."""
         h = self.__dict__.pop("_h", None)
         self._h = None
@@ -484,7 +488,7 @@ class Options(Handle):
         else:
             self._context.call(lib.spt_options_set_number, self._h, encode(name), float(value))
 
-    def describe(self):
+    def describe(self) -> list[Knob]:
         """A list of :class:`Knob`, one for each."""
         return [self._describe(i) for i in range(lib.spt_options_count(self._p()))]
 
@@ -519,7 +523,7 @@ _KINDS = {
 }
 
 
-def describe_options(kind):
+def describe_options(kind: str) -> list[Knob]:
     """The knobs of one kind: csv, channels, training, fit, objective, sampler, study, importance or ped."""
     if kind not in _KINDS:
         raise ValueError(f"there are no options of kind {kind!r}; {', '.join(_KINDS)} are possible")

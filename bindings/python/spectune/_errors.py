@@ -1,4 +1,6 @@
 """Exceptions, one for each status of the library."""
+from __future__ import annotations
+
 from ._abi import STATUS_TEXT, Status
 
 
@@ -10,7 +12,7 @@ class SpectuneError(Exception):
 
     status = int(Status.EINTERNAL)
 
-    def __init__(self, text="", status=None):
+    def __init__(self, text: str = "", status: int | None = None) -> None:
         super().__init__(text)
         if status is not None:
             self.status = int(status)

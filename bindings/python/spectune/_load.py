@@ -1,4 +1,6 @@
 """Finding and checking the library."""
+from __future__ import annotations
+
 import ctypes
 import os
 import sys
@@ -42,7 +44,7 @@ def _version(text):
     return major, minor, patch
 
 
-def check_version(library, package=_abi.VERSION):
+def check_version(library: tuple[int, int, int], package: tuple[int, int, int] = _abi.VERSION) -> str | None:
     """None if a package made for headers of version `package` works with a library of version `library`, else why not."""
     if library[0] != package[0]:
         return f"another major version than {package[0]}"
@@ -54,7 +56,7 @@ def check_version(library, package=_abi.VERSION):
 class Library:
     """The loaded library: its functions as attributes, with their signatures; where it is and what it is."""
 
-    def __init__(self, explicit=None):
+    def __init__(self, explicit: Path | None = None) -> None:
         failures = []
         for path, origin in _candidates(explicit):
             dll = _open(path, failures)
@@ -97,7 +99,7 @@ class Library:
 _loaded = None
 
 
-def library():
+def library() -> Library:
     """The library in use; the first call loads it."""
     global _loaded
     if _loaded is None:
@@ -105,7 +107,7 @@ def library():
     return _loaded
 
 
-def load_library(path=None):
+def load_library(path: Path | None = None) -> Library:
     """Load the library from `path` (None: the environment variable SPECTUNE_LIBRARY, the package, the system).
 
     To be called before anything else of the package; later only what is in use already is accepted.

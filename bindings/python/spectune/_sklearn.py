@@ -4,10 +4,9 @@ import inspect
 import numpy as np
 
 try:
-    from sklearn.base import BaseEstimator, RegressorMixin, clone, is_classifier
+    from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.exceptions import NotFittedError
-    from sklearn.metrics import check_scoring
-    from sklearn.model_selection import check_cv
+    from sklearn.metrics import check_scoring  # noqa: F401  (for estimators.py)
     from sklearn.utils import check_random_state, column_or_1d
     from sklearn.utils.validation import _check_sample_weight, check_consistent_length
     HAVE_SKLEARN = True

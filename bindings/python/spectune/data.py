@@ -1,17 +1,24 @@
 """Datasets: spectra on one axis, and columns beside them."""
+from __future__ import annotations
+
 import ctypes
 import sys
 from collections import namedtuple
 from ctypes import byref
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import _abi
 from ._abi import AxisUnit, Dtype, Part, Unit
-from ._core import (Box, Handle, address, context as default_context, decode, destroy, encode, float64, int64, iter_texts,
-                    keep, options, record, texts)
+from ._core import (Box, Handle, address, context as default_context, decode, destroy, encode, float64, int64,
+                    iter_texts, keep, options, record, texts)
 from ._errors import error_of
 from ._load import lib
+from ._types import Any, Array, ArrayLike, DataFrame, Iterable, Mapping, Path, Setting, Text
+
+if TYPE_CHECKING:
+    from ._core import Context
 
 Column = namedtuple("Column", "name kind n_missing n_distinct low high is_id")
 Column.__doc__ = 'What there is to know about one column; `kind` is "number" or "text".'
@@ -81,8 +88,9 @@ class Dataset(Handle):
 
     _free = "spt_dataset_free"
 
-    def __init__(self, spectra, axis, *, axis_unit="nm", unit="unknown", columns=None, ids=None, copy=False,
-                 context=None):
+    def __init__(self, spectra: ArrayLike, axis: ArrayLike, *, axis_unit: str | AxisUnit = "nm",
+                 unit: str | Unit = "unknown", columns: Mapping[str, ArrayLike] | None = None,
+                 ids: Iterable | None = None, copy: bool = False, context: Context | None = None) -> None:
         ctx = context or default_context()
         m, array = _matrix(spectra)
         axis = float64(axis, what="axis")
@@ -103,7 +111,7 @@ class Dataset(Handle):
         return made
 
     @classmethod
-    def read_csv(cls, path, *, context=None, **how):
+    def read_csv(cls, path: Path, *, context: Context | None = None, **how: Setting) -> Dataset:
         """Read a CSV file. Keywords are the knobs of `describe_options("csv")`: unit, axis_unit, delimiter, decimal, id,
         bands, missing, bad_spectra."""
         ctx = context or default_context()
@@ -111,7 +119,7 @@ class Dataset(Handle):
         return cls._of(ctx, ctx.make(lib.spt_dataset_read_csv, ctx._h, encode(path), h))
 
     @classmethod
-    def read_csv_text(cls, text, name="text", *, context=None, **how):
+    def read_csv_text(cls, text: Text, name: str = "text", *, context: Context | None = None, **how: Setting) -> Dataset:
         """The same from text or bytes in memory; `name` stands for the file in messages."""
         ctx = context or default_context()
         data = text.encode() if isinstance(text, str) else bytes(text)
@@ -119,7 +127,7 @@ class Dataset(Handle):
         return cls._of(ctx, ctx.make(lib.spt_dataset_read_csv_memory, ctx._h, data, len(data), encode(name), h))
 
     @classmethod
-    def from_dataframe(cls, frame, *, prefix="", **how):
+    def from_dataframe(cls, frame: DataFrame, *, prefix: str = "", **how: Any) -> Dataset:
         """A dataset of a pandas frame: columns whose names are numbers (behind `prefix`) are bands, the rest columns; the
         index becomes the ids unless it just counts. Keywords as for `Dataset`."""
         bands, rest = bands_of(frame.columns, prefix)
@@ -137,7 +145,7 @@ class Dataset(Handle):
         new = self.with_column(name, values)
         self._h, new._h = new._h, self._h  # nobody has seen it yet: no array lies on its memory
 
-    def with_column(self, name, values):
+    def with_column(self, name: str, values: ArrayLike) -> Dataset:
         """A dataset with one column more, or replaced: numbers (NaN: missing) or texts (None: missing)."""
         n, ctx = len(self), self._context
         a = np.asarray(values)
@@ -151,14 +159,14 @@ class Dataset(Handle):
             made = ctx.make(lib.spt_dataset_with_texts, ctx._h, self._p(), encode(name), cells)
         return self._of(ctx, made)
 
-    def join_csv(self, path, key=None, **how):
+    def join_csv(self, path: Path, key: str | None = None, **how: Setting) -> Dataset:
         """With the columns of a second CSV file, matched by id."""
         ctx = self._context
         made, h = options(ctx, "spt_csv_options_new", how)
         return self._of(ctx, ctx.make(lib.spt_dataset_join_csv, ctx._h, self._p(), encode(path), encode(key), h))
 
     @property
-    def columns(self):
+    def columns(self) -> list[Column]:
         """A list of :class:`Column`."""
         out = []
         for i in range(lib.spt_dataset_columns(self._p())):
@@ -174,7 +182,7 @@ class Dataset(Handle):
             raise KeyError(f"no column {name!r}; there are {', '.join(c.name for c in self.columns) or 'none'}")
         return i
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Array:
         """A column: float64 with NaN, or an object array of texts with None."""
         i = self._find(name)
         out = np.empty(len(self))
@@ -182,38 +190,40 @@ class Dataset(Handle):
             return out
         return np.array([decode(lib.spt_dataset_text(self._h, r, i)) for r in range(len(self))], dtype=object)
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return lib.spt_dataset_find_column(self._p(), encode(name)) >= 0
 
     # ---- reading ----
 
-    def __len__(self):
+    def __len__(self) -> int:
         return lib.spt_dataset_rows(self._p())
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """(rows, bands)"""
         return lib.spt_dataset_rows(self._p()), lib.spt_dataset_bands(self._h)
 
     @property
-    def axis(self):
+    def axis(self) -> Array:
         """Positions of the bands; a read-only array on the library's memory."""
         return self._view(lib.spt_dataset_axis(self._p()), self.shape[1])
 
     @property
-    def axis_unit(self):
+    def axis_unit(self) -> str:
+        """"nm", "cm-1", "um" or "unknown"."""
         return decode(lib.spt_axis_unit_name(lib.spt_dataset_axis_unit(self._p())))
 
     @property
-    def unit(self):
+    def unit(self) -> str:
+        """What the values are: "absorbance", "reflectance", "percent-reflectance" or "unknown"."""
         return decode(lib.spt_unit_name(lib.spt_dataset_unit(self._p())))
 
     @property
-    def even(self):
+    def even(self) -> bool:
         """Whether neighbouring bands are equally far apart."""
         return lib.spt_dataset_axis_is_even(self._p()) == 1
 
-    def spectra(self, first=0, n=None):
+    def spectra(self, first: int = 0, n: int | None = None) -> Array:
         """n spectra from row `first` as float64, n x p."""
         rows, p = self.shape
         n = rows - first if n is None else n
@@ -223,23 +233,23 @@ class Dataset(Handle):
         return out
 
     @property
-    def ids(self):
+    def ids(self) -> list[str]:
         """The names of the rows."""
         return [decode(lib.spt_dataset_id(self._p(), i)) for i in range(len(self))]
 
     @property
-    def notes(self):
+    def notes(self) -> list[str]:
         """What was understood, and what looks wrong ("warning: ...")."""
         return list(iter_texts(lib.spt_dataset_note, self._p()))
 
-    def fingerprint(self, part="spectra", column=None):
+    def fingerprint(self, part: str = "spectra", column: str | None = None) -> str:
         """SHA-256 of "spectra", "axis" or one "column"."""
         out = ctypes.create_string_buffer(65)
         index = self._find(column) if column is not None else 0
         _check(lib.spt_dataset_fingerprint(self._p(), int(Part[part.upper()]), index, out))
         return out.value.decode()
 
-    def to_dataframe(self):
+    def to_dataframe(self) -> DataFrame:
         """A pandas frame: columns, then one column for each band, named by its position; ids as the index."""
         import pandas
         bands = pandas.DataFrame(self.spectra(), columns=self.axis, index=self.ids)
@@ -263,33 +273,33 @@ class Dataset(Handle):
     def _derive(self, function, *arguments):
         return self._of(self._context, self._context.make(function, self._context._h, self._p(), *arguments))
 
-    def take(self, rows):
+    def take(self, rows: ArrayLike) -> Dataset:
         """The rows with these indices (or a mask), in this order; shares storage."""
         rows = int64(rows)
         return self._derive(lib.spt_dataset_take, address(rows), len(rows))
 
-    def select(self, column, value, keep=True):
+    def select(self, column: str, value: Any, keep: bool = True) -> Dataset:
         """The rows whose column equals `value`, or (`keep` False) differs from it."""
         return self._derive(lib.spt_dataset_select, encode(column), encode(str(value)), int(keep))
 
-    def crop(self, low, high):
+    def crop(self, low: float, high: float) -> Dataset:
         """The bands from low to high, both included."""
         return self._derive(lib.spt_dataset_crop, low, high)
 
-    def resample(self, positions):
+    def resample(self, positions: ArrayLike) -> Dataset:
         """Linear interpolation onto positions inside the axis."""
         positions = float64(positions, what="positions")
         return self._derive(lib.spt_dataset_resample, address(positions), len(positions))
 
-    def decimate(self, factor, average=True):
+    def decimate(self, factor: int, average: bool = True) -> Dataset:
         """Every `factor` bands become their mean, or the first of them."""
         return self._derive(lib.spt_dataset_decimate, factor, int(average))
 
-    def average(self, column):
+    def average(self, column: str) -> Dataset:
         """One row for all rows that share a value of `column`."""
         return self._derive(lib.spt_dataset_average, encode(column))
 
-    def folds(self, k=5, group=None, seed=1):
+    def folds(self, k: int = 5, group: str | None = None, seed: int = 1) -> Array:
         """A fold from 0 to k - 1 for each row, whole groups together."""
         fold = np.empty(len(self), dtype=np.int32)
         self._context.call(lib.spt_folds_make, self._context._h, self._p(), encode(group), k, seed, address(fold))

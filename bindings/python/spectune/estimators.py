@@ -2,8 +2,11 @@
 
 scikit-learn is used where it is installed; without it the estimators work by themselves.
 """
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,7 @@ from . import _sklearn as skl
 from ._abi import Status
 from ._core import Context
 from ._errors import DataError, DivergedError, NotFoundError, TrialPruned
+from ._types import Any, Array, ArrayLike, Callable, Sequence, Setting
 from .data import Dataset, bands_of, is_dataframe
 from .model import Model
 from .network import Network
@@ -18,6 +22,10 @@ from .prep import Prep
 from .space import Space
 from .store import Store
 from .study import CrossValidation, Study
+
+if TYPE_CHECKING:
+    from ._core import Epoch
+    from .study import Event
 
 #: Switches of the input channels, in the order of their bits.
 _SWITCHES = ("channel_r", "channel_a", "channel_a_d1", "channel_a_d2", "channel_a_snv")
@@ -135,8 +143,11 @@ class SpectralCNN(_Spectral):
     n_features_in_, feature_names_in_, axis_, range_
     """
 
-    def __init__(self, config=None, *, space="small", epochs=0, unit="absorbance", axis=None, axis_unit="nm", prep=None,
-                 training=None, n_jobs=None, random_state=None, callback=None):
+    def __init__(self, config: Mapping | None = None, *, space: str | Space = "small", epochs: int = 0,
+                 unit: str = "absorbance", axis: ArrayLike | None = None, axis_unit: str = "nm",
+                 prep: Prep | Sequence | None = None, training: Mapping[str, Setting] | None = None,
+                 n_jobs: int | None = None, random_state: Any = None,
+                 callback: Callable[[Epoch], Any] | None = None) -> None:
         self.config = config
         self.space = space
         self.epochs = epochs
@@ -149,7 +160,8 @@ class SpectralCNN(_Spectral):
         self.random_state = random_state
         self.callback = callback
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None,
+            groups: ArrayLike | None = None) -> SpectralCNN:
         """Train. Rows of one group are watched, or not, together."""
         dataset, y, roles = self._take(X, y, sample_weight, groups)
         if len(y) < 2:
@@ -162,7 +174,7 @@ class SpectralCNN(_Spectral):
         self.report_ = self.model_.report
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Predict. A spectrum that cannot be predicted is NaN, with a warning."""
         skl.check_fitted(self, "model_")
         return self.model_.predict(self._dataset(skl.validate_X(self, X, False)))
@@ -214,9 +226,13 @@ class SpectralCNNSearch(_Spectral):
         Why the search ended.
     """
 
-    def __init__(self, space="small", *, n_trials=60, timeout=None, cv=5, scoring=None, refit=True, confirm=None,
-                 sampler=None, study=None, study_options=None, training=None, callback=None, unit="absorbance", axis=None,
-                 axis_unit="nm", prep=None, n_jobs=None, random_state=None):
+    def __init__(self, space: str | Space = "small", *, n_trials: int = 60, timeout: float | None = None, cv: Any = 5,
+                 scoring: Any = None, refit: bool = True, confirm: tuple[int, int] | None = None,
+                 sampler: str | Mapping | None = None, study: Any = None,
+                 study_options: Mapping[str, Setting] | None = None, training: Mapping[str, Setting] | None = None,
+                 callback: Callable[[Event], Any] | None = None, unit: str = "absorbance",
+                 axis: ArrayLike | None = None, axis_unit: str = "nm", prep: Prep | Sequence | None = None,
+                 n_jobs: int | None = None, random_state: Any = None) -> None:
         self.space = space
         self.n_trials = n_trials
         self.timeout = timeout
@@ -236,7 +252,8 @@ class SpectralCNNSearch(_Spectral):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None,
+            groups: ArrayLike | None = None) -> SpectralCNNSearch:
         """Search, and train the best configuration on all rows."""
         frame = X
         dataset, y, roles = self._take(X, y, sample_weight, groups)
@@ -348,7 +365,7 @@ class SpectralCNNSearch(_Spectral):
         return SpectralCNN(params, space=self.space, unit=self.unit, axis=self.axis, axis_unit=self.axis_unit,
                            prep=self.prep, training=self.training, n_jobs=self.n_jobs, random_state=self._seed_)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Predict with the best configuration, trained on all rows."""
         skl.check_fitted(self, "best_index_")
         if not hasattr(self, "best_estimator_"):
@@ -356,7 +373,7 @@ class SpectralCNNSearch(_Spectral):
         skl.validate_X(self, X, False)
         return self.best_estimator_.predict(X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """By `scoring`; R2 where that is None."""
         if self.scoring is None or not skl.HAVE_SKLEARN:
             return super().score(X, y, sample_weight)
@@ -364,7 +381,7 @@ class SpectralCNNSearch(_Spectral):
         return skl.check_scoring(self.best_estimator_, self.scoring)(self.best_estimator_, X, y)
 
     @property
-    def model_(self):
+    def model_(self) -> Model:
         """The best estimator's Model."""
         return self.best_estimator_.model_
 

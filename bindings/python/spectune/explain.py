@@ -1,6 +1,9 @@
 """Which hyperparameters mattered."""
+from __future__ import annotations
+
 from collections import namedtuple
 from ctypes import byref, c_int64
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,11 @@ from . import _abi
 from ._core import Handle, address, decode, iter_texts, options, record
 from ._errors import error_of
 from ._load import lib
+from ._types import Array, DataFrame, Iterator, Setting
+
+if TYPE_CHECKING:
+    from .space import Config
+    from .store import History
 
 Importance = namedtuple("Importance", "name group share sd error total total_sd p_active observed within")
 Importance.__doc__ = "What one parameter does; the fields are those of `spt_importance`."
@@ -25,7 +33,7 @@ class FAnova(Handle):
 
     _free = "spt_fanova_free"
 
-    def __init__(self, history, **knobs):
+    def __init__(self, history: History, **knobs: Setting) -> None:
         ctx = history._context
         made, h = options(ctx, "spt_forest_options_new", knobs)
         super().__init__(ctx, ctx.make(lib.spt_fanova_new, ctx._h, history._p(), h, long=True))
@@ -33,10 +41,10 @@ class FAnova(Handle):
 
     # ---- shares ----
 
-    def __len__(self):
+    def __len__(self) -> int:
         return lib.spt_fanova_count(self._p())
 
-    def __getitem__(self, rank):
+    def __getitem__(self, rank: int | str) -> Importance:
         """The parameter with that rank (0: the most important), or of that name."""
         if isinstance(rank, str):
             for i in self:
@@ -48,11 +56,11 @@ class FAnova(Handle):
             raise IndexError(f"rank {rank} of {len(self)}")
         return Importance(decode(r.name), decode(r.group), *(getattr(r, f) for f in Importance._fields[2:]))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Importance]:
         return (self[i] for i in range(len(self)))
 
     @property
-    def pairs(self):
+    def pairs(self) -> list[Interaction]:
         """Interactions of two parameters, the largest first."""
         out = []
         for i in range(lib.spt_fanova_pair_count(self._p())):
@@ -61,7 +69,7 @@ class FAnova(Handle):
             out.append(_interaction(r))
         return out
 
-    def subset(self, *names):
+    def subset(self, *names: str) -> Interaction:
         """The effect of any one to three different parameters."""
         indices, ctx, r = self._indices(names), self._context, record(_abi.spt_interaction)
         ctx.call(lib.spt_fanova_subset, ctx._h, self._p(), address(indices), len(indices), byref(r))
@@ -70,11 +78,11 @@ class FAnova(Handle):
     def _indices(self, names):
         return np.array([self.space._index(n) for n in names], np.int32)
 
-    def residual(self, order=1):
+    def residual(self, order: int = 1) -> float:
         """What is missing to 1: behind main effects (order 1), behind pairs too (2)."""
         return lib.spt_fanova_residual(self._p(), order)
 
-    def to_dataframe(self):
+    def to_dataframe(self) -> DataFrame:
         """A pandas frame with a row for each parameter, the most important first."""
         import pandas
         return pandas.DataFrame(list(self), columns=Importance._fields)
@@ -82,36 +90,36 @@ class FAnova(Handle):
     # ---- how good it is ----
 
     @property
-    def out_of_bag(self):
+    def out_of_bag(self) -> float:
         """R2 of the forest on trials that it did not see."""
         return lib.spt_fanova_out_of_bag(self._p())
 
     @property
-    def n_trials(self):
+    def n_trials(self) -> int:
         """Trials that the analysis rests on."""
         return lib.spt_fanova_trials(self._p())
 
     @property
-    def variance(self):
+    def variance(self) -> float:
         """Variance of the loss over the space, by the forest."""
         return lib.spt_fanova_variance(self._p())
 
     @property
-    def cut(self):
+    def cut(self) -> float:
         """The loss to which worse ones were cut; NaN without `top_quantile`."""
         return lib.spt_fanova_cut(self._p())
 
     @property
-    def prior(self):
+    def prior(self) -> str:
         """"space" or "trials": what the knob `prior` came to."""
         return decode(lib.spt_fanova_prior(self._p()))
 
     @property
-    def warnings(self):
+    def warnings(self) -> list[str]:
         """What to beware of."""
         return list(iter_texts(lib.spt_fanova_warning, self._p()))
 
-    def trials_needed(self, r2=0.8):
+    def trials_needed(self, r2: float = 0.8) -> int | None:
         """About how many trials would let the forest explain `r2` of what it did not see; None: more do not help."""
         n, ctx = c_int64(), self._context
         made, h = options(ctx, "spt_forest_options_new", self._knobs)
@@ -120,7 +128,7 @@ class FAnova(Handle):
 
     # ---- curves ----
 
-    def curve(self, name):
+    def curve(self, name: str) -> Curve:
         """The marginal :class:`Curve` of a parameter."""
         i, n, ctx = self.space._index(name), c_int64(), self._context
         with ctx._lock:
@@ -132,7 +140,7 @@ class FAnova(Handle):
         choices = self.space[name].choices
         return Curve(*arrays, None if choices is None else [choices[int(x)] for x in arrays[0]])
 
-    def surface(self, first, second):
+    def surface(self, first: str, second: str) -> tuple[Array, Array]:
         """(mean, sd) of two parameters at the values that their curves have; NaN where they do not exist together."""
         a, b, n, ctx = self.space._index(first), self.space._index(second), c_int64(), self._context
         shape = len(self.curve(first).x), len(self.curve(second).x)
@@ -140,7 +148,7 @@ class FAnova(Handle):
         ctx.call(lib.spt_fanova_surface, ctx._h, self._p(), a, b, address(mean), address(sd), mean.size, byref(n))
         return mean, sd
 
-    def points(self, name):
+    def points(self, name: str) -> tuple[Array, Array, Array]:
         """(numbers, x, losses) of the trials that have a parameter."""
         i, n = self.space._index(name), c_int64()
         lib.spt_fanova_points(self._p(), i, None, None, None, 0, byref(n))
@@ -150,7 +158,7 @@ class FAnova(Handle):
             raise error_of(status, "")
         return numbers, x, loss
 
-    def local(self, config=None):
+    def local(self, config: Config | None = None) -> dict[str, tuple[float, float]]:
         """Local importance around a configuration (None: the best trial's): {name: (share, sd)}, NaN where a parameter does
         not exist."""
         n, ctx = len(self.space), self._context
@@ -166,7 +174,7 @@ def _interaction(r):
     return Interaction(tuple(decode(r.names[i]) for i in range(r.n)), r.share, r.sd, r.error, r.p_active)
 
 
-def ped_importance(history, **knobs):
+def ped_importance(history: History, **knobs: Setting) -> dict[str, float]:
     """PED-ANOVA: how differently each parameter is distributed among the good trials; {name: value}."""
     ctx, space = history._context, history.space
     made, h = options(ctx, "spt_ped_options_new", knobs)

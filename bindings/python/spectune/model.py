@@ -1,6 +1,9 @@
 """Models: everything between a raw spectrum and a value."""
+from __future__ import annotations
+
 from collections import namedtuple
 from ctypes import byref, c_int64
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,15 +13,22 @@ from ._core import (Box, Handle, address, context as default_context, decode, dr
                     iter_texts, keep, on_epoch, options, record)
 from ._errors import error_of
 from ._load import lib
+from ._types import Any, Array, ArrayLike, Callable, Path, Sequence, Setting, Text
 from .data import Dataset, bands_of, is_dataframe
 from .network import report_of
 from .prep import Prep, channel_mask
 
-Statistics = namedtuple("Statistics", [n for n, *_ in _abi.spt_statistics._fields_ if n not in ("struct_size", "reserved")])
+if TYPE_CHECKING:
+    from ._core import Context, Epoch
+    from .network import Network
+    from .prep import Scaler
+    from .space import Config
+
+Statistics = namedtuple("Statistics", "n rmse bias bias_limit sep slope intercept r2 r2_cor rpd rpiq rer ccc mean sd")
 Statistics.__doc__ = "How predictions agree with references; the fields are those of `spt_statistics`."
 
 
-def statistics(reference, predicted):
+def statistics(reference: ArrayLike, predicted: ArrayLike) -> Statistics:
     """RMSE, bias, R2, RPD and the like of predictions; pairs with a NaN are left out."""
     a = float64(np.ravel(reference), what="reference")
     b = float64(np.ravel(predicted), len(a), "predicted")
@@ -63,7 +73,8 @@ class Model(Handle):
         return made
 
     @classmethod
-    def fit(cls, dataset, target, config, *, prep=None, epochs=0, callback=None, context=None, **how):
+    def fit(cls, dataset: Dataset, target: str, config: Config, *, prep: Prep | Sequence | None = None, epochs: int = 0,
+            callback: Callable[[Epoch], Any] | None = None, context: Context | None = None, **how: Setting) -> Model:
         """Train a model with one configuration.
 
         `epochs` 0 stops early on a share of the rows; more trains on all rows for so many. `callback` is called with an
@@ -88,8 +99,10 @@ class Model(Handle):
         return model
 
     @classmethod
-    def assemble(cls, dataset, network, *, channels="A", prep=None, scaler=None, target="value", target_mean=None,
-                 target_sd=None, transform="none", context=None):
+    def assemble(cls, dataset: Dataset, network: Network, *, channels: str | Sequence[str] | int = "A",
+                 prep: Prep | Sequence | None = None, scaler: Scaler | None = None, target: str = "value",
+                 target_mean: ArrayLike | None = None, target_sd: ArrayLike | None = None,
+                 transform: str | Transform = "none", context: Context | None = None) -> Model:
         """A model of parts that were trained elsewhere: value = output * target_sd + target_mean."""
         ctx = context or network._context
         t = network._shape[2]
@@ -102,14 +115,14 @@ class Model(Handle):
             int(Transform[transform.upper()] if isinstance(transform, str) else transform)))
 
     @classmethod
-    def ensemble(cls, models):
+    def ensemble(cls, models: Sequence[Model]) -> Model:
         """A model whose prediction is the mean of several."""
         ctx = models[0]._context
         handles = (_abi.c_void_p * len(models))(*[m._p() for m in models])
         return cls._of(ctx, ctx.make(lib.spt_model_ensemble, ctx._h, handles, len(models)))
 
     @classmethod
-    def read(cls, path, context=None):
+    def read(cls, path: Path, context: Context | None = None) -> Model:
         """Read a model from its XML file."""
         ctx = context or default_context()
         return cls._of(ctx, ctx.make(lib.spt_model_read, ctx._h, encode(path)))
@@ -117,20 +130,20 @@ class Model(Handle):
     load = read
 
     @classmethod
-    def from_xml(cls, xml, name="text", context=None):
+    def from_xml(cls, xml: Text, name: str = "text", context: Context | None = None) -> Model:
         """Read a model from its document in memory."""
         ctx = context or default_context()
         data = xml.encode() if isinstance(xml, str) else bytes(xml)
         return cls._of(ctx, ctx.make(lib.spt_model_read_memory, ctx._h, data, len(data), encode(name)))
 
-    def write(self, path):
+    def write(self, path: Path) -> None:
         """Write it to an XML file, complete or not at all."""
         self._context.call(lib.spt_model_write, self._context._h, self._p(), encode(path))
 
     save = write
 
     @property
-    def xml(self):
+    def xml(self) -> str:
         """The document as text."""
         return self._context.text(lib.spt_model_xml, self._context._h, self._p())
 
@@ -146,53 +159,60 @@ class Model(Handle):
     # ---- reading ----
 
     @property
-    def target(self):
+    def target(self) -> str:
+        """What is predicted."""
         return decode(lib.spt_model_target(self._p()))
 
     @property
-    def n_targets(self):
+    def n_targets(self) -> int:
+        """Values that a spectrum gives."""
         return lib.spt_model_targets(self._p())
 
     @property
-    def n_members(self):
+    def n_members(self) -> int:
+        """Networks whose weighted mean counts."""
         return lib.spt_model_members(self._p())
 
     @property
-    def n_bands(self):
+    def n_bands(self) -> int:
+        """Bands of the spectra that it reads."""
         return lib.spt_model_bands(self._p())
 
     @property
-    def axis(self):
+    def axis(self) -> Array:
         """The raw axis that it reads; a read-only array on the library's memory."""
         return self._view(lib.spt_model_axis(self._p()), self.n_bands)
 
     @property
-    def axis_unit(self):
+    def axis_unit(self) -> str:
+        """Unit of that axis."""
         return decode(lib.spt_axis_unit_name(lib.spt_model_axis_unit(self._p())))
 
     @property
-    def unit(self):
+    def unit(self) -> str:
+        """What values it reads."""
         return decode(lib.spt_unit_name(lib.spt_model_unit(self._p())))
 
     @property
-    def notes(self):
+    def notes(self) -> dict[str, str]:
         """The notes that the document carries, by key."""
         keys = list(iter_texts(lib.spt_model_note_key, self._p()))
         return {k: decode(lib.spt_model_note(self._h, encode(k))) for k in keys}
 
-    def with_note(self, key, text):
+    def with_note(self, key: str, text: Any) -> Model:
         """A copy with a note more, or replaced."""
         ctx = self._context
         return self._of(ctx, ctx.make(lib.spt_model_with_note, ctx._h, self._p(), encode(key), encode(str(text))))
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """What the model is, in lines of text."""
         return self._context.text(lib.spt_model_summary, self._p())
 
     # ---- prediction ----
 
-    def predict(self, x, *, resample=False, bad=None):
+    def predict(self, x: ArrayLike | Dataset, *, resample: bool = False,
+                bad: Callable[[int, str], None] | None = None) -> Array:
         """Predict spectra: an array (n x bands, on the model's axis and in its unit), a pandas frame whose band columns
         are named by their positions, or a Dataset.
 
@@ -217,7 +237,7 @@ class Model(Handle):
             raise ValueError(f"{x.shape[1]} bands; the model reads {self.n_bands}")
         return Dataset(x, axis, axis_unit=self.axis_unit, unit=self.unit, context=ctx)
 
-    def predictor(self, context=None):
+    def predictor(self, context: Context | None = None) -> Predictor:
         """For many single spectra on one thread: a :class:`Predictor`."""
         return Predictor(self, context)
 
@@ -227,7 +247,7 @@ class Predictor(Handle):
 
     _free = "spt_predictor_free"
 
-    def __init__(self, model, context=None):
+    def __init__(self, model: Model, context: Context | None = None) -> None:
         ctx = context or default_context()
         super().__init__(ctx, ctx.make(lib.spt_predictor_new, ctx._h, model._p()))
         self.model, self._t = model, model.n_targets
@@ -240,7 +260,7 @@ class Predictor(Handle):
         if status < 0:
             raise error_of(status, decode(lib.spt_predictor_last_error(self._h)))
 
-    def one(self, spectrum):
+    def one(self, spectrum: ArrayLike) -> float | Array:
         """Predict one spectrum: a number, or an array with several targets."""
         s = float64(spectrum, what="spectrum")
         if len(s) != self._bands:
@@ -248,7 +268,8 @@ class Predictor(Handle):
         self._check(lib.spt_predictor_run(self._p(), s.ctypes.data, self._out.ctypes.data))
         return float(self._out[0]) if self._t == 1 else self._out.copy()
 
-    def predict(self, dataset, *, resample=False, bad=None):
+    def predict(self, dataset: Dataset, *, resample: bool = False,
+                bad: Callable[[int, str], None] | None = None) -> Array:
         """Predict the samples of a Dataset; see `Model.predict()`."""
         flags = int(PredictFlags.RESAMPLE if resample else PredictFlags.EXACT)
         needed, reasons = c_int64(), []
@@ -269,7 +290,7 @@ class Predictor(Handle):
         out = out[:needed.value]
         return out if self._t == 1 else out.reshape(-1, self._t)
 
-    def samples(self, dataset):
+    def samples(self, dataset: Dataset) -> Dataset:
         """The samples that `predict()` gives values for: the dataset itself, or its averages."""
         out = _abi.c_void_p()
         self._check(lib.spt_predictor_samples(self._p(), dataset._p(), byref(out)))

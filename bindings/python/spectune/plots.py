@@ -1,9 +1,17 @@
 """Plots with matplotlib. Each function draws into `ax` (None: a new figure) and gives the axes back."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from ._types import ArrayLike, Axes, Setting
 from .explain import FAnova
 from .model import statistics
 from .study import Study
+
+if TYPE_CHECKING:
+    from .store import History
 
 
 def _axes(ax, **how):
@@ -37,7 +45,7 @@ def _index(parameter, value):
     return parameter.choices.index(value) if parameter.choices is not None else value
 
 
-def plot_history(study, ax=None):
+def plot_history(study: Study | History, ax: Axes | None = None) -> Axes:
     """Losses of the trials in order, and the best so far."""
     ax, history = _axes(ax), _history(study)
     trials = [t for t in history if t.state.name in ("COMPLETE", "PRUNED") and np.isfinite(t.value)]
@@ -54,7 +62,7 @@ def plot_history(study, ax=None):
     return ax
 
 
-def plot_importance(study, n=15, ax=None, **knobs):
+def plot_importance(study: Study | History | FAnova, n: int = 15, ax: Axes | None = None, **knobs: Setting) -> Axes:
     """Shares of the n most important parameters with their standard errors. `study`: a Study, History or FAnova."""
     ax, analysis = _axes(ax), _analysis(study, **knobs)
     top = [i for i in analysis][:n][::-1]
@@ -64,7 +72,7 @@ def plot_importance(study, n=15, ax=None, **knobs):
     return ax
 
 
-def plot_slice(study, name, ax=None):
+def plot_slice(study: Study | History, name: str, ax: Axes | None = None) -> Axes:
     """The losses of the trials against one parameter, coloured by their numbers."""
     ax, history = _axes(ax), _history(study)
     parameter = history.space[name]
@@ -77,7 +85,8 @@ def plot_slice(study, name, ax=None):
     return ax
 
 
-def plot_curve(study, name, ax=None, points=True, **knobs):
+def plot_curve(study: Study | History | FAnova, name: str, ax: Axes | None = None, points: bool = True,
+               **knobs: Setting) -> Axes:
     """The mean loss at the values of one parameter, its spread over the trees, and the trials beside."""
     ax, analysis = _axes(ax), _analysis(study, **knobs)
     parameter, curve = analysis.space[name], analysis.curve(name)
@@ -95,7 +104,8 @@ def plot_curve(study, name, ax=None, points=True, **knobs):
     return ax
 
 
-def plot_surface(study, first, second, ax=None, **knobs):
+def plot_surface(study: Study | History | FAnova, first: str, second: str, ax: Axes | None = None,
+                 **knobs: Setting) -> Axes:
     """The mean loss at the values of two parameters."""
     ax, analysis = _axes(ax), _analysis(study, **knobs)
     mean, _ = analysis.surface(first, second)
@@ -112,7 +122,7 @@ def plot_surface(study, first, second, ax=None, **knobs):
     return ax
 
 
-def plot_predicted(reference, predicted, ax=None, unit=""):
+def plot_predicted(reference: ArrayLike, predicted: ArrayLike, ax: Axes | None = None, unit: str = "") -> Axes:
     """Predicted against observed values, with the line of equality and the statistics of agreement."""
     ax = _axes(ax)
     reference, predicted = np.ravel(np.asarray(reference, float)), np.ravel(np.asarray(predicted, float))

@@ -1,7 +1,10 @@
 """Search spaces and configurations."""
+from __future__ import annotations
+
 from collections import namedtuple
 from collections.abc import Mapping, MutableMapping
 from ctypes import byref, c_double
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from . import _abi
 from ._abi import Op, ParameterType
 from ._core import Handle, context as default_context, decode, encode, iter_texts, record, texts
 from ._load import lib
+from ._types import Iterable, Iterator, Path, Text, Value, Values
+
+if TYPE_CHECKING:
+    from ._core import Context
 
 Parameter = namedtuple("Parameter", "name kind group low high step log default choices condition parent")
 Parameter.__doc__ = """What there is to know about one parameter. `kind` is "float", "int", "categorical", "ordinal" or
@@ -47,7 +54,7 @@ class Space(Handle):
 
     _free = "spt_space_free"
 
-    def __init__(self, name="space", context=None):
+    def __init__(self, name: str = "space", context: Context | None = None) -> None:
         ctx = context or default_context()
         super().__init__(ctx, ctx.make(lib.spt_space_new, ctx._h, encode(name)))
 
@@ -65,7 +72,7 @@ class Space(Handle):
         return cls._of(ctx, out.value)
 
     @classmethod
-    def of(cls, space, context=None):
+    def of(cls, space: Space | Path, context: Context | None = None) -> Space:
         """A space of itself, of a preset's name, or of an XML file."""
         if isinstance(space, cls):
             return space
@@ -74,24 +81,24 @@ class Space(Handle):
         return cls.preset(space, context=context)
 
     @staticmethod
-    def presets():
+    def presets() -> list[str]:
         """Names of the presets."""
         return list(iter_texts(lib.spt_space_preset_name))
 
     @classmethod
-    def preset(cls, name, context=None):
+    def preset(cls, name: str, context: Context | None = None) -> Space:
         """A preset: "small", "shen2021" or "cnn1d"."""
         ctx = context or default_context()
         return cls._of(ctx, ctx.make(lib.spt_space_preset, ctx._h, encode(name)))
 
     @classmethod
-    def read_xml(cls, path, context=None):
+    def read_xml(cls, path: Path, context: Context | None = None) -> Space:
         """Read a space from an XML file."""
         ctx = context or default_context()
         return cls._of(ctx, ctx.make(lib.spt_space_read_xml, ctx._h, encode(path)))
 
     @classmethod
-    def from_xml(cls, xml, name="text", context=None):
+    def from_xml(cls, xml: Text, name: str = "text", context: Context | None = None) -> Space:
         """Read a space from XML in memory."""
         ctx = context or default_context()
         data = xml.encode() if isinstance(xml, str) else bytes(xml)
@@ -103,19 +110,21 @@ class Space(Handle):
         self._context.call(function, self._p(), *arguments)
         return self
 
-    def add_float(self, name, low, high, default=None, *, step=0.0, log=False):
+    def add_float(self, name: str, low: float, high: float, default: float | None = None, *, step: float = 0.0,
+                  log: bool = False) -> Space:
         """A number from low to high; the default is low where none is given."""
         return self._add(lib.spt_space_add_float, encode(name), low, high, step, int(log), low if default is None else default)
 
-    def add_int(self, name, low, high, default=None, *, step=1, log=False):
+    def add_int(self, name: str, low: int, high: int, default: int | None = None, *, step: int = 1,
+                log: bool = False) -> Space:
         """A whole number from low to high."""
         return self._add(lib.spt_space_add_int, encode(name), low, high, step, int(log), low if default is None else default)
 
-    def add_categorical(self, name, choices, default=None):
+    def add_categorical(self, name: str, choices: Iterable[Value], default: Value | None = None) -> Space:
         """One of several texts without order; the default is the first."""
         return self._choice(lib.spt_space_add_categorical, name, choices, default)
 
-    def add_ordinal(self, name, choices, default=None):
+    def add_ordinal(self, name: str, choices: Iterable[Value], default: Value | None = None) -> Space:
         """One of several texts in order."""
         return self._choice(lib.spt_space_add_ordinal, name, choices, default)
 
@@ -124,20 +133,20 @@ class Space(Handle):
         at = 0 if default is None else choices.index(value_text(default)) if value_text(default) in choices else -1
         return self._add(function, encode(name), texts(choices), len(choices), at)
 
-    def add_bool(self, name, default=False):
+    def add_bool(self, name: str, default: bool = False) -> Space:
         """True or False."""
         return self._add(lib.spt_space_add_bool, encode(name), int(default))
 
-    def set_group(self, name, group):
+    def set_group(self, name: str, group: str) -> Space:
         """Put a parameter into a group, shown with importance."""
         return self._add(lib.spt_space_set_group, encode(name), encode(group))
 
-    def add_condition(self, child, parent, op, values):
+    def add_condition(self, child: str, parent: str, op: str | Op, values: Value | Iterable[Value]) -> Space:
         """`child` exists only if `parent` compares so: ``space.add_condition("units_2", "layers", ">=", 2)``."""
         cells, n = _values(values)
         return self._add(lib.spt_space_add_condition, encode(child), encode(parent), _op(op), cells, n)
 
-    def forbid(self, *terms):
+    def forbid(self, *terms: tuple) -> Space:
         """Never propose configurations in which all terms hold; a term is (parameter, op, value or values)."""
         self._add(lib.spt_space_forbid)
         for parameter, op, values in terms:
@@ -148,10 +157,11 @@ class Space(Handle):
     # ---- reading ----
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """Name of the space."""
         return decode(lib.spt_space_name(self._p()))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return lib.spt_space_count(self._p())
 
     def _index(self, name):
@@ -160,14 +170,14 @@ class Space(Handle):
             raise KeyError(f"no parameter {name!r} in the space {self.name}")
         return i
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return lib.spt_space_find(self._p(), encode(name)) >= 0
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Parameter:
         """The :class:`Parameter` of that name."""
         return self.parameter(self._index(name))
 
-    def parameter(self, index):
+    def parameter(self, index: int) -> Parameter:
         """The :class:`Parameter` with that index."""
         p = record(_abi.spt_parameter_info)
         status = lib.spt_space_describe(self._p(), index, byref(p))
@@ -210,25 +220,25 @@ class Space(Handle):
     def _kinds(self):
         return self._table()[1]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Parameter]:
         return (self.parameter(i) for i in range(len(self)))
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """Names of the parameters, in order."""
         return list(self._names())
 
     @property
-    def forbidden(self):
+    def forbidden(self) -> list[str]:
         """The forbidden combinations as texts."""
         return [decode(lib.spt_space_forbidden(self._p(), i)) for i in range(lib.spt_space_forbidden_count(self._p()))]
 
     @property
-    def xml(self):
+    def xml(self) -> str:
         """The space as XML text."""
         return self._context.text(lib.spt_space_xml, self._p())
 
-    def write_xml(self, path):
+    def write_xml(self, path: Path) -> None:
         """Write the space as an XML file."""
         self._context.call(lib.spt_space_write_xml, self._context._h, self._p(), encode(path))
 
@@ -246,11 +256,11 @@ class Space(Handle):
 
     # ---- configurations ----
 
-    def config(self, values=(), **more):
+    def config(self, values: Values | Iterable = (), **more: Value) -> Config:
         """A configuration: the defaults, and these values. Freezes the space."""
         return Config(self, dict(values, **more))
 
-    def read_config(self, path):
+    def read_config(self, path: Path) -> Config:
         """A configuration of an XML file."""
         ctx = self._context
         return Config._of(ctx, ctx.make(lib.spt_config_read_xml, ctx._h, self._p(), encode(path)), self)
@@ -269,7 +279,7 @@ class Config(Handle, MutableMapping):
 
     _free = "spt_config_free"
 
-    def __init__(self, space, values=(), context=None):
+    def __init__(self, space: Space, values: Values | Iterable = (), context: Context | None = None) -> None:
         ctx = context or space._context
         super().__init__(ctx, ctx.make(lib.spt_config_new, ctx._h, space._p()))
         self._space = space
@@ -290,11 +300,11 @@ class Config(Handle, MutableMapping):
         return cls._of(ctx, ctx.make(lib.spt_config_copy, ctx._h, handle), space)
 
     @property
-    def space(self):
+    def space(self) -> Space:
         """The :class:`Space` it belongs to."""
         return self._space
 
-    def update_all(self, values):
+    def update_all(self, values: Values | Iterable) -> None:
         """Set several values, whatever their order: parents first, so that their children exist."""
         left = dict(values.items() if isinstance(values, Mapping) else values)
         for name in left:
@@ -323,10 +333,10 @@ class Config(Handle, MutableMapping):
         if self._borrowed and not getattr(self, "_may_change", False):
             raise TypeError("this configuration is only to be looked at; copy() gives one that can be changed")
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: Value) -> None:
         self._set(name, value)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Value:
         index = lib.spt_space_find(self._space._p(), encode(name))
         if index < 0:
             raise KeyError(name)
@@ -344,13 +354,13 @@ class Config(Handle, MutableMapping):
     def __delitem__(self, name):
         raise TypeError("which parameters exist follows from the values of others")
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and lib.spt_config_exists(self._p(), encode(name)) == 1
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return (n for n in self._space._names() if n in self)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __eq__(self, other):
@@ -360,18 +370,18 @@ class Config(Handle, MutableMapping):
 
     __hash__ = None
 
-    def check(self):
+    def check(self) -> None:
         """Raise if a forbidden combination holds."""
         self._context.call(lib.spt_config_check, self._p())
 
-    def copy(self):
+    def copy(self) -> Config:
         """A copy that can be changed."""
         return Config._copy_of(self._context, self._p(), self._space)
 
     __copy__ = copy
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         """The mask of input channels that it switches on."""
         from ctypes import c_int32
         mask = c_int32()
@@ -379,11 +389,11 @@ class Config(Handle, MutableMapping):
         return _abi.Channel(mask.value) if mask.value in list(_abi.Channel) else mask.value
 
     @property
-    def xml(self):
+    def xml(self) -> str:
         """The configuration as XML text."""
         return self._context.text(lib.spt_config_xml, self._p())
 
-    def write_xml(self, path):
+    def write_xml(self, path: Path) -> None:
         """Write it as an XML file."""
         self._context.call(lib.spt_config_write_xml, self._context._h, self._p(), encode(path))
 

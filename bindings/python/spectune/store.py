@@ -1,7 +1,10 @@
 """Where studies live, and what was done in them."""
+from __future__ import annotations
+
 import datetime
 from collections import namedtuple
 from ctypes import byref, c_double, c_int64
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,7 +12,11 @@ from . import _abi
 from ._abi import StoreMode, TrialState
 from ._core import Handle, address, context as default_context, decode, encode, iter_texts, record
 from ._load import lib
+from ._types import Array, DataFrame, Iterator, Path
 from .space import Config, Space
+
+if TYPE_CHECKING:
+    from ._core import Context
 
 TrialRecord = namedtuple("TrialRecord", "number state value params started ended steps attributes")
 TrialRecord.__doc__ = """A trial as it is on record. `state` is a :class:`TrialState`, `value` the loss (NaN where there is
@@ -24,23 +31,23 @@ class Store(Handle):
 
     _free = "spt_store_free"
 
-    def __init__(self, url="memory:", mode="create", context=None):
+    def __init__(self, url: Path = "memory:", mode: str | StoreMode = "create", context: Context | None = None) -> None:
         ctx = context or default_context()
         kind = StoreMode[mode.upper()] if isinstance(mode, str) else StoreMode(mode)
         super().__init__(ctx, ctx.make(lib.spt_store_open, ctx._h, encode(url), int(kind)))
         self.url = str(url)
 
     @property
-    def studies(self):
+    def studies(self) -> list[str]:
         """Names of the studies, in order of creation."""
         return list(iter_texts(lib.spt_store_study, self._p()))
 
-    def history(self, study=None):
+    def history(self, study: str | None = None) -> History:
         """A snapshot of a study (None: the only one)."""
         ctx = self._context
         return History(ctx, ctx.make(lib.spt_history_read, self._p(), encode(study)))
 
-    def block(self, study, key, trial=-1):
+    def block(self, study: str, key: str, trial: int = -1) -> bytes:
         """Bytes that are kept with a study, or with a trial: "rows", "folds", "predictions"."""
         needed, ctx = c_int64(), self._context
         arguments = (self._p(), encode(study), trial, encode(key))
@@ -76,7 +83,7 @@ class History(Handle):
 
     _free = "spt_history_free"
 
-    def __len__(self):
+    def __len__(self) -> int:
         return lib.spt_history_count(self._p())
 
     def _info(self, index):
@@ -86,7 +93,7 @@ class History(Handle):
             raise IndexError(f"there is no trial at {index} of {len(self)}")
         return t
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> TrialRecord:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         index = index + len(self) if index < 0 else index
@@ -99,25 +106,26 @@ class History(Handle):
         return TrialRecord(t.number, TrialState(t.state), t.value, {} if config is None else dict(config),
                            _time(t.started), _time(t.ended), dict(zip(steps.tolist(), values.tolist())), attributes)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[TrialRecord]:
         return (self[i] for i in range(len(self)))
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """Name of the study."""
         return decode(lib.spt_history_name(self._p()))
 
     @property
-    def space(self):
+    def space(self) -> Space:
         """The space of the study as its trials saw it."""
         return Space._ref(self._context, lib.spt_history_space(self._p()))
 
     @property
-    def records(self):
+    def records(self) -> dict[str, str]:
         """What the losses mean: texts on record with the study ("target", "folds", ...)."""
         keys = list(iter_texts(lib.spt_history_record_key, self._p()))
         return {k: decode(lib.spt_history_record(self._h, encode(k))) for k in keys}
 
-    def config(self, index):
+    def config(self, index: int) -> Config | None:
         """Configuration of the trial at `index`, None where its parameters are incomplete."""
         h = lib.spt_history_config(self._p(), index)
         return None if h is None else Config._copy_of(self._context, h, self._known_space())
@@ -128,33 +136,33 @@ class History(Handle):
         return self._space
 
     @property
-    def values(self):
+    def values(self) -> Array:
         """The losses of all trials, NaN where there is none."""
         return np.array([self._info(i).value for i in range(len(self))])
 
     @property
-    def n_finished(self):
+    def n_finished(self) -> int:
         """Trials that have ended and count."""
         return lib.spt_history_finished(self._p())
 
     @property
-    def best_index(self):
+    def best_index(self) -> int | None:
         """Index of the complete trial with the lowest value, None if there is none."""
         i = lib.spt_history_best(self._p())
         return None if i < 0 else i
 
     @property
-    def best(self):
+    def best(self) -> TrialRecord | None:
         """The complete trial with the lowest value, None if there is none."""
         i = self.best_index
         return None if i is None else self[i]
 
     @property
-    def n_repeated(self):
+    def n_repeated(self) -> int:
         """How many repetitions of trials have been asked for."""
         return lib.spt_history_repeated(self._p())
 
-    def repeats(self, index):
+    def repeats(self, index: int) -> tuple[int, float, float]:
         """(count, mean, sd) of the repetitions of the trial at `index`."""
         n, mean, sd = c_int64(), c_double(), c_double()
         status = lib.spt_history_repeats(self._p(), index, byref(n), byref(mean), byref(sd))
@@ -163,18 +171,18 @@ class History(Handle):
         return n.value, mean.value, sd.value
 
     @property
-    def confirmed_index(self):
+    def confirmed_index(self) -> int | None:
         """Index of the trial to go on with: whose repetitions are best on average, or the best one; None if none."""
         i = lib.spt_history_confirmed(self._p())
         return None if i < 0 else i
 
     @property
-    def confirmed(self):
+    def confirmed(self) -> TrialRecord | None:
         """The trial to go on with."""
         i = self.confirmed_index
         return None if i is None else self[i]
 
-    def trials_dataframe(self):
+    def trials_dataframe(self) -> DataFrame:
         """A pandas frame with a row for each trial: number, state, value, started, ended, duration (s), then columns
         `params_NAME` and `attributes_NAME`."""
         import pandas

@@ -1,22 +1,32 @@
 """Studies: ask and tell, the run loop, samplers, cross-validation."""
+from __future__ import annotations
+
 import ctypes
 import math
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_double, c_int32, c_int64, c_void_p
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import _abi
 from ._abi import EventKind, Status, TrialState
-from ._core import (Box, Handle, _boxes, address, answer, context as default_context, decode, destroy, drop, encode,
+from ._core import (Box, Handle, _boxes, address, answer, decode, destroy, drop, encode,
                     host_code, iter_texts, keep, on_epoch, options, texts)
 from ._errors import SpectuneError, TrialPruned, TrialTimeout, error_of
 from ._load import lib
+from ._types import Any, Array, ArrayLike, Callable, DataFrame, Path, Setting, Value, Values
 from .model import Model
 from .prep import Prep
 from .space import Config, Space
 from .store import History, Store
+
+if TYPE_CHECKING:
+    from ._core import Context, Epoch
+    from .data import Dataset
+    from .explain import FAnova
+    from .store import TrialRecord
 
 Event = namedtuple("Event", "kind trial fold folds epoch epochs loss watched state place params reason best best_trial")
 Event.__doc__ = """What happens in a run, as `spt_event`. `kind` is an :class:`EventKind`, `params` the trial's parameters at
@@ -149,6 +159,8 @@ class Trial(Handle):
 
     _free = "spt_trial_free"
     _last = math.nan
+    _study: Study | None = None
+    _space: Space
 
     @classmethod
     def _of(cls, ctx, handle, study, space, borrowed=False):
@@ -157,17 +169,17 @@ class Trial(Handle):
         return made
 
     @property
-    def number(self):
+    def number(self) -> int:
         """From 0."""
         return lib.spt_trial_number(self._p())
 
     @property
-    def config(self):
+    def config(self) -> Config:
         """A copy of its :class:`Config`."""
         return Config._copy_of(self._context, lib.spt_trial_config(self._p()), self._space)
 
     @property
-    def params(self):
+    def params(self) -> dict[str, Value]:
         """The values of its parameters, by name."""
         lent = Config._of(self._context, lib.spt_trial_config(self._p()), self._space, borrowed=True)
         values = dict(lent)
@@ -175,33 +187,33 @@ class Trial(Handle):
         return values
 
     @property
-    def last(self):
+    def last(self) -> float:
         """The value that was reported last, NaN before."""
         return self._last
 
-    def report(self, value, step):
+    def report(self, value: float, step: int) -> None:
         """Report the loss of a step (a fold or an epoch, from 0); stored at once."""
         self._last = float(value)
         if self._context.call(lib.spt_trial_report, self._p(), step, self._last) == Status.STOP_TIME:
             raise TrialTimeout(f"trial {self.number} has taken longer than the study allows")
 
-    def should_prune(self):
+    def should_prune(self) -> bool:
         """Whether the study's `prune` rule would give the trial up. If so, raise :class:`TrialPruned`."""
         return self._context.call(lib.spt_trial_should_prune, self._p()) == Status.PRUNED
 
-    def heartbeat(self):
+    def heartbeat(self) -> None:
         """Tell other workers that the trial is still being worked on."""
         if self._context.call(lib.spt_trial_heartbeat, self._p()) == Status.STOP_TIME:
             raise TrialTimeout(f"trial {self.number} has taken longer than the study allows")
 
-    def set_attribute(self, key, value):
+    def set_attribute(self, key: str, value: float | str) -> None:
         """Attach a number or a text."""
         if isinstance(value, str):
             self._context.call(lib.spt_trial_set_text, self._p(), encode(key), encode(value))
         else:
             self._context.call(lib.spt_trial_set_number, self._p(), encode(key), float(value))
 
-    def set_block(self, key, data):
+    def set_block(self, key: str, data: bytes | Array) -> None:
         """Attach bytes, or the bytes of an array."""
         data = np.ascontiguousarray(data).tobytes() if isinstance(data, np.ndarray) else bytes(data)
         self._context.call(lib.spt_trial_set_block, self._p(), encode(key), data, len(data))
@@ -235,10 +247,10 @@ class SeenTrials(Sequence):
             raise ValueError("these trials can be looked at during the sampler's call only")
         return self._h
 
-    def __len__(self):
+    def __len__(self) -> int:
         return lib.spt_trials_count(self._p())
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Seen:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         index = index + len(self) if index < 0 else index
@@ -261,7 +273,7 @@ class Sampler(Handle):
 
     _free = "spt_sampler_free"
 
-    def __init__(self, space, context=None, **knobs):
+    def __init__(self, space: Space, context: Context | None = None, **knobs: Setting) -> None:
         ctx = context or space._context
         made, h = options(ctx, "spt_sampler_options_new", knobs)
         self._made(ctx, space, ctx.make(lib.spt_sampler_new, ctx._h, space._p(), h))
@@ -271,7 +283,7 @@ class Sampler(Handle):
         self.space = space
 
     @classmethod
-    def given(cls, space, configs, context=None):
+    def given(cls, space: Space, configs: Sequence[Config | Values], context: Context | None = None) -> Sampler:
         """A sampler that proposes these configurations (Config objects or mappings), in their order."""
         ctx = context or space._context
         configs = [c if isinstance(c, Config) else space.config(c) for c in configs]
@@ -281,7 +293,8 @@ class Sampler(Handle):
         return made
 
     @classmethod
-    def host(cls, space, propose, seed=1, context=None):
+    def host(cls, space: Space, propose: Callable[[SeenTrials, int, int, int], Values | None], seed: int = 1,
+             context: Context | None = None) -> Sampler:
         """A sampler in Python: ``propose(trials, sequence, attempt, seed)`` gives a mapping of values (what it leaves out
         keeps its default), or None when nothing is left to propose. It must be a function of its arguments, else studies
         cannot be repeated."""
@@ -292,25 +305,26 @@ class Sampler(Handle):
                                         keep(Box(ctx, propose, space)), destroy))
         return made
 
-    def propose(self, sequence):
+    def propose(self, sequence: int) -> Config | None:
         """A :class:`Config` for trial `sequence`; None when nothing is left."""
         ctx, out = self._context, c_void_p()
         if ctx.call_long(lib.spt_sampler_propose, self._p(), sequence, byref(out)) == Status.STOP_EXHAUSTED:
             return None
         return Config._of(ctx, out.value, self.space)
 
-    def tell(self, sequence, config, loss=math.nan, state="complete", steps=0):
+    def tell(self, sequence: int, config: Config | Values, loss: float = math.nan, state: str | TrialState = "complete",
+             steps: int = 0) -> None:
         """Tell a trial: "running", "complete", "pruned" or "failed"."""
         config = config if isinstance(config, Config) else self.space.config(config)
         self._context.call(lib.spt_sampler_tell, self._p(), sequence, config._p(), _state(state), loss, steps)
 
-    def densities(self, config):
+    def densities(self, config: Config) -> tuple[float, float]:
         """The logarithms of TPE's two densities, of good and of bad trials, at a configuration."""
         good, bad = c_double(), c_double()
         self._context.call(lib.spt_sampler_densities, self._p(), config._p(), byref(good), byref(bad))
         return good.value, bad.value
 
-    def improvement(self, config):
+    def improvement(self, config: Config) -> float:
         """What TPE ranks candidates by."""
         out = c_double()
         self._context.call(lib.spt_sampler_improvement, self._p(), config._p(), byref(out))
@@ -343,7 +357,9 @@ class Study(Handle):
 
     _free = "spt_study_free"
 
-    def __init__(self, store="memory:", name=None, space=None, sampler=None, context=None, **rules):
+    def __init__(self, store: Path | Store = "memory:", name: str | None = None, space: Space | Path | None = None,
+                 sampler: Mapping[str, Setting] | str | Sampler | None = None, context: Context | None = None,
+                 **rules: Setting) -> None:
         if not isinstance(store, Store):
             store = Store(store, context=context)
         ctx = store._context
@@ -356,7 +372,9 @@ class Study(Handle):
         if space is None:
             with self.history() as history:
                 space = Space.from_xml(history.space.xml, context=ctx)
-        self.space, self._sampler, self._cv, self._told = space, None, None, False
+        self.space, self._told = space, False
+        self._sampler: Sampler | None = None
+        self._cv: CrossValidation | None = None
         if rules:
             self.set_options(**rules)
         if own is not None:
@@ -364,17 +382,18 @@ class Study(Handle):
 
     # ---- how it works ----
 
-    def set_options(self, **rules):
+    def set_options(self, **rules: Setting) -> None:
         """Have the study work by these rules from now on; what is not named has its default again."""
         made, h = options(self._context, "spt_study_options_new", rules)
         self._context.call(lib.spt_study_set_options, self._p(), h)
 
-    def set_sampler(self, sampler):
+    def set_sampler(self, sampler: Sampler) -> None:
         """Take proposals from this :class:`Sampler` from now on."""
         self._context.call(lib.spt_study_set_sampler, self._p(), sampler._p())
         self._sampler = sampler
 
-    def set_objective(self, objective, catch=()):
+    def set_objective(self, objective: Callable[[Trial], float] | CrossValidation,
+                      catch: type | tuple[type, ...] = ()) -> None:
         """What scores a trial: a function of a :class:`Trial` that gives its loss (lower is better), or a
         :class:`CrossValidation`.
 
@@ -390,11 +409,11 @@ class Study(Handle):
             self._callback(lib.spt_study_set_objective, _on_objective, objective,
                            (self.space, tuple(catch) if isinstance(catch, (tuple, list)) else (catch,)))
 
-    def set_check(self, check):
+    def set_check(self, check: Callable[[Config], Any]) -> None:
         """Refuse proposals for which `check(config)` is False or raises a SpectuneError."""
         self._callback(lib.spt_study_set_check, _on_check, check, self.space)
 
-    def set_callback(self, callback):
+    def set_callback(self, callback: Callable[[Event], Any] | None) -> None:
         """Be told of every :class:`Event` of `run()`: False stops it, Status.PRUNED (epoch, fold end) gives the trial up."""
         self._callback(lib.spt_study_set_events, _on_event, callback, self.space)
         self._told = True
@@ -402,18 +421,18 @@ class Study(Handle):
     def _callback(self, function, trampoline, host, more):
         self._context.call(function, self._p(), trampoline, keep(Box(self._context, host, more)), destroy)
 
-    def pin(self, key, text):
+    def pin(self, key: str, text: str) -> None:
         """Put a text on record that says what the losses mean; when it is there already it must be the same."""
         self._context.call(lib.spt_study_pin, self._p(), encode(key), encode(text))
 
-    def pin_block(self, key, data):
+    def pin_block(self, key: str, data: bytes | Array) -> None:
         """Keep bytes with the study, under the same rule."""
         data = np.ascontiguousarray(data).tobytes() if isinstance(data, np.ndarray) else bytes(data)
         self._context.call(lib.spt_study_pin_block, self._p(), encode(key), data, len(data))
 
     # ---- ask and tell ----
 
-    def ask(self, config=None):
+    def ask(self, config: Config | Values | None = None) -> Trial | None:
         """A trial: enqueued, proposed, or with the configuration given (a Config or mapping). None when nothing is left
         to try."""
         ctx, out = self._context, c_void_p()
@@ -424,7 +443,7 @@ class Study(Handle):
             status = ctx.call(lib.spt_study_ask_given, self._p(), config._p(), byref(out))
         return None if status == Status.STOP_EXHAUSTED else Trial._of(ctx, out.value, self, self.space)
 
-    def ask_many(self, n):
+    def ask_many(self, n: int) -> list[Trial]:
         """Up to n trials at once, each of which sees those before it as running."""
         ctx, got = self._context, c_int64()
         out = (c_void_p * n)()
@@ -436,11 +455,11 @@ class Study(Handle):
             raise
         return [Trial._of(ctx, out[i], self, self.space) for i in range(got.value)]
 
-    def tell(self, trial, value=math.nan, state="complete"):
+    def tell(self, trial: Trial, value: float = math.nan, state: str | TrialState = "complete") -> None:
         """End a trial: "complete", "pruned" or "failed". It is on disk when the call returns."""
         self._context.call(lib.spt_study_tell, self._p(), trial._p(), _state(state), float(value))
 
-    def replay(self, number):
+    def replay(self, number: int) -> Config:
         """The proposal of a trial made anew from what it saw, a :class:`Config`."""
         ctx = self._context
         return Config._of(ctx, ctx.make(lib.spt_study_replay, self._p(), number, long=True), self.space)
@@ -448,7 +467,7 @@ class Study(Handle):
     def _config(self, values):
         return values if isinstance(values, Config) else self.space.config(values)
 
-    def enqueue(self, config):
+    def enqueue(self, config: Config | Values) -> int:
         """Have a configuration tried before further ones are proposed; its trial's number. A Config is taken whole; of a
         mapping the values named are taken and the rest is drawn by the sampler."""
         names, n = None, 0
@@ -458,13 +477,13 @@ class Study(Handle):
         self._context.call_long(lib.spt_study_enqueue, self._p(), config._p(), names, n, byref(number))
         return number.value
 
-    def warm_start(self, other, k=5):
+    def warm_start(self, other: Study | History, k: int = 5) -> int:
         """Enqueue the k best trials of another study (a Study or History); how many were."""
         history, n = other.history() if isinstance(other, Study) else other, c_int64()
         self._context.call_long(lib.spt_study_warm_start, self._p(), history._p(), k, byref(n))
         return n.value
 
-    def confirm(self, k=5, repeats=3):
+    def confirm(self, k: int = 5, repeats: int = 3) -> int:
         """Enqueue the k best trials again, until each has so many repetitions; how many were added. Run them with
         ``study.run(study.n_finished + added)``."""
         n = c_int64()
@@ -473,7 +492,9 @@ class Study(Handle):
 
     # ---- the run loop ----
 
-    def run(self, n_trials=None, timeout=None, objective=None, *, callback=None, catch=()):
+    def run(self, n_trials: int | None = None, timeout: float | None = None,
+            objective: Callable[[Trial], float] | CrossValidation | None = None, *,
+            callback: Callable[[Event], Any] | None = None, catch: type | tuple[type, ...] = ()) -> Status:
         """Work until the study holds `n_trials` finished trials, whoever ran them, or `timeout` seconds have passed.
 
         `objective` and `callback` are set first if given (`set_objective()`, `set_callback()`). Gives the
@@ -490,31 +511,31 @@ class Study(Handle):
                                          float(timeout or 0))
         return Status(status)
 
-    def stop(self):
+    def stop(self) -> None:
         """Ask the run to stop; from callbacks and any thread."""
         self._context.stop()
 
     # ---- what came of it ----
 
-    def history(self):
+    def history(self) -> History:
         """A :class:`History`: all trials at this moment."""
         ctx = self._context
         return History(ctx, ctx.make(lib.spt_study_history, self._p()))
 
     @property
-    def trials(self):
+    def trials(self) -> list[TrialRecord]:
         """All trials, as a list of :class:`TrialRecord`."""
         with self.history() as h:
             return list(h)
 
     @property
-    def n_finished(self):
+    def n_finished(self) -> int:
         """Trials that have ended and count."""
         with self.history() as h:
             return h.n_finished
 
     @property
-    def best_trial(self):
+    def best_trial(self) -> TrialRecord:
         """The complete trial with the lowest value."""
         with self.history() as h:
             best = h.best
@@ -523,24 +544,26 @@ class Study(Handle):
         return best
 
     @property
-    def best_value(self):
+    def best_value(self) -> float:
+        """The lowest value of a complete trial."""
         return self.best_trial.value
 
     @property
-    def best_params(self):
+    def best_params(self) -> dict[str, Value]:
+        """Parameters of the trial with that value."""
         return self.best_trial.params
 
-    def trials_dataframe(self):
+    def trials_dataframe(self) -> DataFrame:
         """A pandas frame with a row for each trial; see `History.trials_dataframe()`."""
         with self.history() as h:
             return h.trials_dataframe()
 
-    def importance(self, **knobs):
+    def importance(self, **knobs: Setting) -> FAnova:
         """Which parameters mattered: a :class:`FAnova`."""
         from .explain import FAnova
         return FAnova(self.history(), **knobs)
 
-    def predictions(self, number):
+    def predictions(self, number: int) -> tuple[Array, Array, Array]:
         """(rows, folds, values) of a cross-validated trial: for each sample used its row in the dataset, its fold, and its
         out-of-fold prediction."""
         def block(key, kind, trial=-1):
@@ -572,7 +595,8 @@ class CrossValidation(Handle):
 
     _free = "spt_cv_free"
 
-    def __init__(self, dataset, target, *, prep=None, folds=5, context=None, **how):
+    def __init__(self, dataset: Dataset, target: str, *, prep: Prep | Sequence | None = None,
+                 folds: int | ArrayLike = 5, context: Context | None = None, **how: Setting) -> None:
         ctx = context or dataset._context
         prep = Prep.of(prep, ctx)
         start = (ctx._h, dataset._p(), prep and prep._p(), encode(target))
@@ -585,7 +609,7 @@ class CrossValidation(Handle):
             handle = ctx.make(lib.spt_cv_new_folds, *start, address(fold), len(fold), h, long=True)
         super().__init__(ctx, handle)
 
-    def rows(self):
+    def rows(self) -> tuple[Array, Array]:
         """(rows, folds): indices of the rows that are used, and the fold of each."""
         n = c_int64()
         lib.spt_cv_rows(self._p(), None, None, 0, byref(n))
@@ -594,15 +618,16 @@ class CrossValidation(Handle):
         return rows, folds
 
     @property
-    def dropped(self):
+    def dropped(self) -> list[str]:
         """A line for each reason why rows were left out."""
         return list(iter_texts(lib.spt_cv_dropped, self._p()))
 
-    def check_space(self, space):
+    def check_space(self, space: Space) -> None:
         """Raise if configurations of this space cannot be scored."""
         self._context.call_long(lib.spt_cv_check_space, self._p(), space._p())
 
-    def model(self, study, number=None, *, ensemble=False, callback=None):
+    def model(self, study: Study | History, number: int | None = None, *, ensemble: bool = False,
+              callback: Callable[[Epoch], Any] | None = None) -> Model:
         """The model of a trial (None: the one to go on with): trained again on all rows used, or (`ensemble`) the networks
         of its folds."""
         ctx = self._context

@@ -1,7 +1,9 @@
 """The signatures are those of the headers, and the library that is loaded fits them."""
 import ctypes
 import importlib.util
+import inspect
 import os
+import re
 import subprocess
 import sys
 
@@ -119,3 +121,47 @@ def test_import_takes_nothing_that_is_not_needed():
             "print(spectune._load._loaded)")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["[]", "None"]
+
+
+def test_fields_of_records_are_all_there():
+    """What the classes name one by one is what the records have."""
+    def fields(kind):
+        return [n for n, *_ in kind._fields_ if n not in ("struct_size", "reserved")]
+    assert list(spectune.Statistics._fields) == fields(_abi.spt_statistics)
+    assert list(spectune.Epoch._fields) == fields(_abi.spt_epoch)
+    assert sorted(spectune.Event._fields) == sorted(n.replace("config", "params") for n in fields(_abi.spt_event))
+    assert list(spectune.TrainingReport._fields[:-1]) == fields(_abi.spt_training_report)
+    assert list(spectune.Importance._fields) == fields(_abi.spt_importance)[1:]
+    assert list(spectune.Column._fields) == [fields(_abi.spt_column_info)[i] for i in (1, 0, 2, 3, 4, 5, 6)]
+
+
+def test_every_function_of_the_library_is_used():
+    """What Python does not reach is listed here with the reason."""
+    unused = {
+        "spt_cv_objective": "an spt_cv is an objective of a study already",
+        "spt_matrix_init": "the record is filled in, with strides",
+        "spt_status_name": "Status has the names", "spt_status_text": "STATUS_TEXT has the texts",
+        "spt_trial_state_name": "TrialState has the names", "spt_channel_name": "Channel has the names",
+        "spt_ctx_stopping": "asked by nobody", "spt_config_text": "values are read as numbers and choices", "spt_options_get_number": "options are written once, from a mapping",
+        "spt_options_get_text": "options are written once, from a mapping",
+        "spt_training_options_configure": "done by Model.fit() and CrossValidation",
+    }
+    folder = os.path.dirname(spectune.__file__)
+    text = "".join(open(os.path.join(folder, f)).read() for f in os.listdir(folder) if f.endswith(".py") and f != "_abi.py")
+    missing = {f for f in _abi.FUNCTIONS if not re.search(rf"\b{f}\b", text)}
+    assert missing == set(unused)
+
+
+def test_everything_public_has_hints_and_a_docstring():
+    bare = []
+    for name in spectune.__all__:
+        thing = getattr(spectune, name)
+        for where, f in [(name, thing)] + [(f"{name}.{n}", m) for n, m in vars(thing).items() if inspect.isclass(thing)
+                                           and not n.startswith("_")]:
+            f = getattr(f, "__func__", getattr(f, "fget", f))
+            if inspect.isclass(f) and not f.__doc__:
+                bare.append(where)
+            if inspect.isfunction(f) and f.__module__.startswith("spectune") and not f.__name__.startswith("_"):
+                if "return" not in f.__annotations__ or not f.__doc__:
+                    bare.append(where)
+    assert not bare
