@@ -9,6 +9,8 @@
 set -eu
 cd "$(dirname "$0")/../../.."
 root=$PWD
+. examples/setup.sh
+setup_packages build git python3-venv
 python=${PYTHON:-python3}
 build=${BUILD:-build}
 work=$(mktemp -d "${TMPDIR:-/tmp}/spectune-python.XXXXXX")
