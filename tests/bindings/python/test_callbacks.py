@@ -210,12 +210,15 @@ def test_ctrl_c_stops_a_training_within_a_mini_batch(callback):
     start = time.perf_counter()
     net.fit(x, y, epochs=1, patience=0)
     epoch = time.perf_counter() - start
-    when = after(0.3)
-    with pytest.raises(KeyboardInterrupt):
-        net.fit(x, y, epochs=1000, patience=0, callback=callback)
-    late = time.perf_counter() - when[0]
-    print(f"stopped after {1e3 * late:.1f} ms, an epoch takes {1e3 * epoch:.0f} ms")
-    assert late < max(0.25 * epoch, 0.02)
+    late = []
+    for _ in range(4):
+        when = after(0.2)
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(x, y, epochs=1000, patience=0, callback=callback)
+        late.append(time.perf_counter() - when[0])
+    print(f"stopped after {', '.join(f'{1e3 * t:.1f}' for t in late)} ms, an epoch takes {1e3 * epoch:.0f} ms")
+    # 188 mini-batches make an epoch; a busy machine may put any single attempt off.
+    assert min(late) < max(0.04 * epoch, 0.01)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and not spectune.context()._stop_asked
     assert net.fit(x[:64], y[:64], epochs=1).epochs == 1  # and nothing is left of the request
 
