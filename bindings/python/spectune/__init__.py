@@ -26,9 +26,10 @@ from .explain import Curve, FAnova, Importance, Interaction, ped_importance
 from .model import Model, Predictor, Statistics, statistics
 from .network import Network, Tensor, Trainer, TrainingReport
 from .prep import Prep, Scaler, savgol
+from .sampler import Sampler, SeenTrials
 from .space import Config, Parameter, Space
 from .store import History, Store, TrialRecord
-from .study import CrossValidation, Event, Sampler, SeenTrials, Study, Trial
+from .study import CrossValidation, Event, Study, Trial
 
 __version__ = "0.1.0"
 

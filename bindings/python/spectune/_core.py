@@ -87,6 +87,14 @@ def drop(key):
     _boxes.pop(key, None)
 
 
+def stop_with(box, error):
+    """The same where the library would go on: it is asked to stop, too."""
+    status = box.failed(error)
+    lib.spt_ctx_stop(box.context._h)
+    box.context._stop_asked = True
+    return status
+
+
 @_abi.spt_destroy_fn
 def destroy(key):
     """The destroy hook of everything that is kept here."""

@@ -1,11 +1,11 @@
-"""Studies: ask and tell, the run loop, samplers, cross-validation."""
+"""Studies: ask and tell, the run loop, cross-validation."""
 from __future__ import annotations
 
 import ctypes
 import math
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
-from ctypes import byref, c_double, c_int32, c_int64, c_void_p
+from collections.abc import Mapping
+from ctypes import byref, c_double, c_int64, c_void_p
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +13,13 @@ import numpy as np
 from . import _abi
 from ._abi import EventKind, Status, TrialState
 from ._core import (Box, Handle, _boxes, address, answer, decode, destroy, drop, encode,
-                    host_code, iter_texts, keep, on_epoch, options, texts)
+                    host_code, iter_texts, keep, on_epoch, options, stop_with, texts)
 from ._errors import SpectuneError, TrialPruned, TrialTimeout, error_of
 from ._load import lib
-from ._types import Any, Array, ArrayLike, Callable, DataFrame, Path, Setting, Value, Values
+from ._types import Any, Array, ArrayLike, Callable, DataFrame, Path, Sequence, Setting, Value, Values
 from .model import Model
 from .prep import Prep
+from .sampler import Sampler, state_number
 from .space import Config, Space
 from .store import History, Store
 
@@ -36,14 +37,6 @@ _NO_LIMIT = 2**62
 
 
 # ---- callbacks -------------------------------------------------------------------------------------------------
-
-
-def _fail(box, error):
-    """An exception that is to come out of the run: it ends at once."""
-    status = box.failed(error)
-    lib.spt_ctx_stop(box.context._h)
-    box.context._stop_asked = True
-    return status
 
 
 @_abi.spt_objective_fn
@@ -67,7 +60,7 @@ def _on_objective(handle, loss, key):
                 lib.spt_trial_set_text(handle, b"reason", reason.encode(errors="replace"))
                 if isinstance(e, box.more[1]):
                     return int(Status.ECALLBACK)
-            return _fail(box, e)
+            return stop_with(box, e)
         finally:
             trial._h = None
     except BaseException:
@@ -88,7 +81,7 @@ def _on_check(handle, key):
         except SpectuneError as e:  # what the library refuses is refused
             return e.status
         except BaseException as e:
-            return min(_fail(box, e), int(Status.ECALLBACK))
+            return min(stop_with(box, e), int(Status.ECALLBACK))
         finally:
             config._h = None
     except BaseException:
@@ -121,33 +114,6 @@ def _event(box, e):
         state = TrialState(e.state)
     return Event(kind, e.trial, e.fold, e.folds, e.epoch, e.epochs, e.loss, e.watched, state, e.place, params,
                  decode(e.reason), e.best, None if e.best_trial < 0 else e.best_trial)
-
-
-@_abi.spt_sampler_fn
-def _on_sampler(trials, sequence, attempt, seed, config, key):
-    try:
-        box = _boxes[key]
-        if box.context._pending is not None:
-            return int(Status.ECALLBACK)
-        seen = SeenTrials(box.context, trials, box.more)
-        try:
-            with host_code(box.context):
-                values = box.function(seen, sequence, attempt, seed)
-                if values is None:
-                    return int(Status.STOP_EXHAUSTED)
-                into = Config._of(box.context, config, box.more, borrowed=True)
-                into._may_change = True
-                try:
-                    into.update_all(values)
-                finally:
-                    into._h = None
-            return 0
-        except BaseException as e:
-            return min(_fail(box, e), int(Status.ECALLBACK))
-        finally:
-            seen._h = None
-    except BaseException:
-        return int(Status.ECALLBACK)
 
 
 # ---- trials ----------------------------------------------------------------------------------------------------
@@ -230,109 +196,6 @@ class Trial(Handle):
 
     def __repr__(self):
         return "<spectune.Trial, over>" if self.closed else f"<spectune.Trial {self.number}: {self.params}>"
-
-
-Seen = namedtuple("Seen", "state loss sequence params")
-Seen.__doc__ = "A trial that a sampler may learn from; the loss is infinite where there is none."
-
-
-class SeenTrials(Sequence):
-    """The trials that a host's sampler may look at, during its call: finished ones first, then those that run."""
-
-    def __init__(self, ctx, handle, space):
-        self._context, self._h, self._space = ctx, handle, space
-
-    def _p(self):
-        if self._h is None:
-            raise ValueError("these trials can be looked at during the sampler's call only")
-        return self._h
-
-    def __len__(self) -> int:
-        return lib.spt_trials_count(self._p())
-
-    def __getitem__(self, index: int) -> Seen:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        index = index + len(self) if index < 0 else index
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        state, loss, sequence, ctx = c_int32(), c_double(), c_int64(), self._context
-        ctx.call(lib.spt_trials_get, self._p(), index, byref(state), byref(loss), byref(sequence))
-        with Config._of(ctx, ctx.make(lib.spt_trials_config, self._h, index), self._space) as config:
-            return Seen(TrialState(state.value), loss.value, sequence.value, dict(config))
-
-
-# ---- samplers --------------------------------------------------------------------------------------------------
-
-
-class Sampler(Handle):
-    """Something that proposes configurations of a space: for a study (`Study(sampler=...)`), or by itself.
-
-    Keywords are the knobs of `describe_options("sampler")`: ``Sampler(space, sampler="sobol", seed=3)``.
-    """
-
-    _free = "spt_sampler_free"
-
-    def __init__(self, space: Space, context: Context | None = None, **knobs: Setting) -> None:
-        ctx = context or space._context
-        made, h = options(ctx, "spt_sampler_options_new", knobs)
-        self._made(ctx, space, ctx.make(lib.spt_sampler_new, ctx._h, space._p(), h))
-
-    def _made(self, ctx, space, handle):
-        Handle.__init__(self, ctx, handle)
-        self.space = space
-
-    @classmethod
-    def given(cls, space: Space, configs: Sequence[Config | Values], context: Context | None = None) -> Sampler:
-        """A sampler that proposes these configurations (Config objects or mappings), in their order."""
-        ctx = context or space._context
-        configs = [c if isinstance(c, Config) else space.config(c) for c in configs]
-        handles = (c_void_p * len(configs))(*[c._p() for c in configs])
-        made = cls.__new__(cls)
-        made._made(ctx, space, ctx.make(lib.spt_sampler_new_given, ctx._h, space._p(), handles, len(configs)))
-        return made
-
-    @classmethod
-    def host(cls, space: Space, propose: Callable[[SeenTrials, int, int, int], Values | None], seed: int = 1,
-             context: Context | None = None) -> Sampler:
-        """A sampler in Python: ``propose(trials, sequence, attempt, seed)`` gives a mapping of values (what it leaves out
-        keeps its default), or None when nothing is left to propose. It must be a function of its arguments, else studies
-        cannot be repeated."""
-        ctx = context or space._context
-        made_options, h = options(ctx, "spt_sampler_options_new", {"seed": seed})
-        made = cls.__new__(cls)
-        made._made(ctx, space, ctx.make(lib.spt_sampler_new_host, ctx._h, space._p(), h, _on_sampler,
-                                        keep(Box(ctx, propose, space)), destroy))
-        return made
-
-    def propose(self, sequence: int) -> Config | None:
-        """A :class:`Config` for trial `sequence`; None when nothing is left."""
-        ctx, out = self._context, c_void_p()
-        if ctx.call_long(lib.spt_sampler_propose, self._p(), sequence, byref(out)) == Status.STOP_EXHAUSTED:
-            return None
-        return Config._of(ctx, out.value, self.space)
-
-    def tell(self, sequence: int, config: Config | Values, loss: float = math.nan, state: str | TrialState = "complete",
-             steps: int = 0) -> None:
-        """Tell a trial: "running", "complete", "pruned" or "failed"."""
-        config = config if isinstance(config, Config) else self.space.config(config)
-        self._context.call(lib.spt_sampler_tell, self._p(), sequence, config._p(), _state(state), loss, steps)
-
-    def densities(self, config: Config) -> tuple[float, float]:
-        """The logarithms of TPE's two densities, of good and of bad trials, at a configuration."""
-        good, bad = c_double(), c_double()
-        self._context.call(lib.spt_sampler_densities, self._p(), config._p(), byref(good), byref(bad))
-        return good.value, bad.value
-
-    def improvement(self, config: Config) -> float:
-        """What TPE ranks candidates by."""
-        out = c_double()
-        self._context.call(lib.spt_sampler_improvement, self._p(), config._p(), byref(out))
-        return out.value
-
-
-def _state(state):
-    return int(TrialState[state.upper()] if isinstance(state, str) else TrialState(state))
 
 
 # ---- studies ---------------------------------------------------------------------------------------------------
@@ -457,7 +320,7 @@ class Study(Handle):
 
     def tell(self, trial: Trial, value: float = math.nan, state: str | TrialState = "complete") -> None:
         """End a trial: "complete", "pruned" or "failed". It is on disk when the call returns."""
-        self._context.call(lib.spt_study_tell, self._p(), trial._p(), _state(state), float(value))
+        self._context.call(lib.spt_study_tell, self._p(), trial._p(), state_number(state), float(value))
 
     def replay(self, number: int) -> Config:
         """The proposal of a trial made anew from what it saw, a :class:`Config`."""
