@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import os
 import threading
+import weakref
 from ctypes import byref, c_int64, c_void_p
 
 import numpy as np
@@ -55,7 +56,7 @@ def record(kind):
 class Box:
     """A host's function behind the `user` pointer of a callback."""
 
-    __slots__ = ("context", "function", "more")
+    __slots__ = ("context", "function", "more", "__weakref__")
 
     def __init__(self, context, function, more=None):
         self.context, self.function, self.more = context, function, more
@@ -73,25 +74,43 @@ _alive = [True]
 atexit.register(_alive.clear)
 
 _boxes = {}
+_owned = weakref.WeakValueDictionary()
 _keys = itertools.count(1)
 
 
 def keep(box):
-    """A number that stands for a box until `_destroy` or :func:`drop` is told it."""
+    """A number that stands for a box until `destroy` or :func:`drop` is told it."""
     key = next(_keys)
     _boxes[key] = box
     return key
 
 
+def keep_on(owner, slot, box):
+    """The same for as long as its owner has it in that slot. An objective that refers to its study, which C keeps, would
+    otherwise never be seen as the cycle that it is."""
+    key = next(_keys)
+    _owned[key] = box
+    owner.__dict__.setdefault("_kept", {})[slot] = box
+    return key
+
+
+def box_of(key):
+    """The box that a number stands for."""
+    box = _boxes.get(key)
+    return _owned[key] if box is None else box
+
+
 def drop(key):
+    """Forget a box."""
     _boxes.pop(key, None)
 
 
 def stop_with(box, error):
     """The same where the library would go on: it is asked to stop, too."""
     status = box.failed(error)
-    lib.spt_ctx_stop(box.context._h)
-    box.context._stop_asked = True
+    if box.context._interrupts is not None:  # in a call that takes the request back at its end
+        lib.spt_ctx_stop(box.context._h)
+        box.context._stop_asked = True
     return status
 
 
@@ -111,7 +130,11 @@ class host_code:
 
     def __enter__(self):
         if self.interrupts is not None:
-            self.interrupts.host()
+            try:
+                self.interrupts.host()
+            except BaseException:
+                self.interrupts.library()
+                raise
 
     def __exit__(self, *_):
         if self.interrupts is not None:
@@ -132,20 +155,15 @@ def answer(value):
 @_abi.spt_log_fn
 def _on_log(level, text, key):
     try:
-        box = _boxes[key]
+        box = box_of(key)
         try:
             with host_code(box.context):
                 box.function(LogLevel(level), text.decode(errors="replace"))
         except BaseException as e:
-            box.failed(e)
-            lib.spt_ctx_stop(box.context._h)
-            box.context._stop_asked = True
+            stop_with(box, e)
     except BaseException:  # the box is gone: the interpreter is going down
         pass
 
-
-NO_EPOCHS = _abi.spt_epoch_fn()
-NO_ROWS = _abi.spt_bad_row_fn()
 
 Epoch = collections.namedtuple("Epoch", "epoch epochs loss watched best learning_rate")
 Epoch.__doc__ = "What is known after an epoch; the fields are those of `spt_epoch`."
@@ -155,7 +173,7 @@ Epoch.__doc__ = "What is known after an epoch; the fields are those of `spt_epoc
 def on_epoch(epoch, key):
     """`epoch` callbacks: the function is called with an :class:`Epoch`."""
     try:
-        box = _boxes[key]
+        box = box_of(key)
         try:
             e = epoch.contents
             with host_code(box.context):
@@ -359,7 +377,6 @@ class _Weak:
     __slots__ = ("_context",)
 
     def __init__(self, context):
-        import weakref
         object.__setattr__(self, "_context", weakref.ref(context))
 
     def __getattr__(self, name):

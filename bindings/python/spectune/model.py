@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _abi
 from ._abi import PredictFlags, Status, Transform
-from ._core import (Box, Handle, address, context as default_context, decode, drop, encode, float64, host_code,
+from ._core import (Box, Handle, address, box_of, context as default_context, decode, drop, encode, float64, host_code,
                     iter_texts, keep, on_epoch, options, record)
 from ._errors import error_of
 from ._load import lib
@@ -42,8 +42,9 @@ def statistics(reference: ArrayLike, predicted: ArrayLike) -> Statistics:
 @_abi.spt_bad_row_fn
 def _on_bad_row(row, reason, key):
     try:
-        from ._core import _boxes
-        box = _boxes[key]
+        box = box_of(key)
+        if box.context._pending is not None:
+            return
         try:
             with host_code(box.context):
                 box.function(row, decode(reason))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import _abi
 from ._abi import Status, TrialState
-from ._core import Box, Handle, _boxes, destroy, host_code, keep, options, stop_with
+from ._core import Box, Handle, box_of, destroy, host_code, keep_on, options, stop_with
 from ._load import lib
 from ._types import Callable, Sequence, Setting, Values
 from .space import Config, Space
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @_abi.spt_sampler_fn
 def _on_sampler(trials, sequence, attempt, seed, config, key):
     try:
-        box = _boxes[key]
+        box = box_of(key)
         if box.context._pending is not None:
             return int(Status.ECALLBACK)
         seen = SeenTrials(box.context, trials, box.more)
@@ -111,8 +111,8 @@ class Sampler(Handle):
         ctx = context or space._context
         made_options, h = options(ctx, "spt_sampler_options_new", {"seed": seed})
         made = cls.__new__(cls)
-        made._made(ctx, space, ctx.make(lib.spt_sampler_new_host, ctx._h, space._p(), h, _on_sampler,
-                                        keep(Box(ctx, propose, space)), destroy))
+        key = keep_on(made, "propose", Box(ctx, propose, space))
+        made._made(ctx, space, ctx.make(lib.spt_sampler_new_host, ctx._h, space._p(), h, _on_sampler, key, destroy))
         return made
 
     def propose(self, sequence: int) -> Config | None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from . import _abi
 from ._abi import EventKind, Status, TrialState
-from ._core import (Box, Handle, _boxes, address, answer, decode, destroy, drop, encode,
-                    host_code, iter_texts, keep, on_epoch, options, stop_with, texts)
+from ._core import (Box, Handle, address, answer, box_of, decode, destroy, drop, encode, host_code, iter_texts, keep,
+                    keep_on, on_epoch, options, stop_with, texts)
 from ._errors import SpectuneError, TrialPruned, TrialTimeout, error_of
 from ._load import lib
 from ._types import Any, Array, ArrayLike, Callable, DataFrame, Path, Sequence, Setting, Value, Values
@@ -42,7 +42,7 @@ _NO_LIMIT = 2**62
 @_abi.spt_objective_fn
 def _on_objective(handle, loss, key):
     try:
-        box = _boxes[key]
+        box = box_of(key)
         trial = Trial._of(box.context, handle, None, box.more[0], True)
         try:
             with host_code(box.context):
@@ -70,7 +70,7 @@ def _on_objective(handle, loss, key):
 @_abi.spt_check_fn
 def _on_check(handle, key):
     try:
-        box = _boxes[key]
+        box = box_of(key)
         if box.context._pending is not None:
             return int(Status.ECALLBACK)
         config = Config._of(box.context, handle, box.more, borrowed=True)
@@ -91,7 +91,7 @@ def _on_check(handle, key):
 @_abi.spt_event_fn
 def _on_event(event, key):
     try:
-        box = _boxes[key]
+        box = box_of(key)
         try:
             with host_code(box.context):
                 if box.function is None:
@@ -282,7 +282,14 @@ class Study(Handle):
         self._told = True
 
     def _callback(self, function, trampoline, host, more):
-        self._context.call(function, self._p(), trampoline, keep(Box(self._context, host, more)), destroy)
+        slot = function.__name__
+        before = self.__dict__.get("_kept", {}).get(slot)
+        key = keep_on(self, slot, Box(self._context, host, more))
+        try:
+            self._context.call(function, self._p(), trampoline, key, destroy)
+        except BaseException:
+            self._kept[slot] = before  # the study has what it had
+            raise
 
     def pin(self, key: str, text: str) -> None:
         """Put a text on record that says what the losses mean; when it is there already it must be the same."""
@@ -303,7 +310,7 @@ class Study(Handle):
             status = ctx.call_long(lib.spt_study_ask, self._p(), byref(out))
         else:
             config = self._config(config)
-            status = ctx.call(lib.spt_study_ask_given, self._p(), config._p(), byref(out))
+            status = ctx.call_long(lib.spt_study_ask_given, self._p(), config._p(), byref(out))
         return None if status == Status.STOP_EXHAUSTED else Trial._of(ctx, out.value, self, self.space)
 
     def ask_many(self, n: int) -> list[Trial]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -144,6 +145,8 @@ def test_reentry(line, small):
             study.ask()
         with pytest.raises(spectune.BusyError):
             study.run(9)
+        with pytest.raises(spectune.BusyError):
+            study.set_objective(lambda t: 99)
         inner = Study(space=line, name="inner")
         inner.run(2, objective=lambda t: t.params["x"])
         assert study.history() is not None
@@ -169,17 +172,30 @@ def test_a_callback_may_close_its_study(line):
 
 
 def test_callbacks_are_kept_as_long_as_they_are_needed(line):
-    gc.collect()
-    boxes = len(spectune._core._boxes)
+    def kept():
+        gc.collect()
+        return len(spectune._core._boxes) + len(spectune._core._owned)
+    boxes = kept()
     study = Study(space=line, sampler=Sampler.host(line, lambda *_: {"x": 0.5}))
     study.set_check(lambda c: True)
     study.run(2, objective=lambda t: 0.5, callback=lambda e: None)
     study.set_objective(lambda t: 0.25)
-    assert len(spectune._core._boxes) == boxes + 4
-    study._sampler = None
-    study.close()
+    assert kept() == boxes + 4
+    study.run(3)
+    assert study.trials[-1].value == 0.25
+    study.store.close()
+    del study
+    assert kept() == boxes
+
+
+def test_an_objective_may_refer_to_its_study(line):
+    """That is a cycle through C, which the collector must see."""
+    study = Study(space=line)
+    gone = weakref.ref(study)
+    study.run(2, objective=lambda trial: study.n_finished + trial.params["x"], callback=lambda event: study.name is not None)
+    del study
     gc.collect()
-    assert len(spectune._core._boxes) == boxes
+    assert gone() is None
 
 
 # ---- signals ---------------------------------------------------------------------------------------------------
