@@ -440,6 +440,13 @@ class Handle:
     def __init__(self, context, handle):
         self._context, self._h = context, handle
 
+    @classmethod
+    def _of(cls, ctx, handle):
+        """An object of a handle that is there already."""
+        made = cls.__new__(cls)
+        Handle.__init__(made, ctx, handle)
+        return made
+
     @property
     def context(self) -> Context:
         """The :class:`Context` it was made from."""

@@ -105,12 +105,6 @@ class Dataset(Handle):
             self._add("id", [None if v is None else str(v) for v in ids])
 
     @classmethod
-    def _of(cls, ctx, handle):
-        made = cls.__new__(cls)
-        Handle.__init__(made, ctx, handle)
-        return made
-
-    @classmethod
     def read_csv(cls, path: Path, *, context: Context | None = None, **how: Setting) -> Dataset:
         """Read a CSV file. Keywords are the knobs of `describe_options("csv")`: unit, axis_unit, delimiter, decimal, id,
         bands, missing, bad_spectra."""

@@ -68,12 +68,6 @@ class Model(Handle):
         raise TypeError("models are made by Model.fit(), .assemble(), .ensemble(), .read() or .from_xml()")
 
     @classmethod
-    def _of(cls, ctx, handle):
-        made = cls.__new__(cls)
-        Handle.__init__(made, ctx, handle)
-        return made
-
-    @classmethod
     def fit(cls, dataset: Dataset, target: str, config: Config, *, prep: Prep | Sequence | None = None, epochs: int = 0,
             callback: Callable[[Epoch], Any] | None = None, context: Context | None = None, **how: Setting) -> Model:
         """Train a model with one configuration.

@@ -50,8 +50,7 @@ class Network(Handle):
                     context: Context | None = None) -> Network:
         """Build a finished network from a configuration."""
         ctx = context or config._context
-        made = cls.__new__(cls)
-        Handle.__init__(made, ctx, ctx.make(lib.spt_network_from_config, ctx._h, config._p(), bands, channels, outputs, seed))
+        made = cls._of(ctx, ctx.make(lib.spt_network_from_config, ctx._h, config._p(), bands, channels, outputs, seed))
         made._shape = (bands, channels, outputs)
         return made
 

@@ -153,9 +153,8 @@ class Scaler(Handle):
         if x.ndim != 3:
             raise ValueError(f"x has {x.ndim} dimensions; samples x bands x channels was expected")
         rows = None if rows is None else int64(rows)
-        made = cls.__new__(cls)
-        Handle.__init__(made, ctx, ctx.make(lib.spt_scaler_fit, ctx._h, address(x), *x.shape, address(rows),
-                                            0 if rows is None else len(rows), _scale(mode)))
+        made = cls._of(ctx, ctx.make(lib.spt_scaler_fit, ctx._h, address(x), *x.shape, address(rows),
+                                     0 if rows is None else len(rows), _scale(mode)))
         made._shape = x.shape[1:]
         return made
 

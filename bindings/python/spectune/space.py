@@ -59,12 +59,6 @@ class Space(Handle):
         super().__init__(ctx, ctx.make(lib.spt_space_new, ctx._h, encode(name)))
 
     @classmethod
-    def _of(cls, ctx, handle):
-        made = cls.__new__(cls)
-        Handle.__init__(made, ctx, handle)
-        return made
-
-    @classmethod
     def _ref(cls, ctx, handle):
         """One more reference to a space that belongs to somebody else."""
         out = _abi.c_void_p()
