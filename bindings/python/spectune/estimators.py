@@ -102,9 +102,6 @@ class _Spectral(skl.RegressorMixin, skl.BaseEstimator):
             return space
         return without_channels(space)
 
-    def __sklearn_tags__(self):
-        return super().__sklearn_tags__()
-
 
 class SpectralCNN(_Spectral):
     """A one-dimensional convolutional network for spectra: trains one configuration.
@@ -423,7 +420,7 @@ class _ByHand:
         self.frame = dataset.spectra()
         self.weights = None if sample_weight is None else np.asarray(sample_weight, float)
         self.groups = None if groups is None else np.asarray(groups)
-        self.dataset = dataset
+        self.dataset, self.target = dataset, roles["target"]
         prep = Prep.of(search.prep, dataset.context)
         self.bands = (prep.apply(dataset) if prep else dataset).shape[1]
         ours = search._scoring_is_ours()
@@ -444,7 +441,7 @@ class _ByHand:
         Network.check_config(config, self.bands, bin(int(config.channels)).count("1"))
 
     def _one(self, params, rows, seed):
-        est = _Prepared(self.search, params, seed)
+        est = _Prepared(self.search, self.target, params, seed)
         return est.fit(self.dataset.take(rows), self.y[rows], None if self.weights is None else self.weights[rows],
                        None if self.groups is None else self.groups[rows])
 
@@ -471,16 +468,15 @@ class _ByHand:
 class _Prepared(skl.RegressorMixin, skl.BaseEstimator):
     """A SpectralCNN whose data is on the library's axis and in its unit already: what scorers are given."""
 
-    def __init__(self, search=None, params=None, seed=None):
-        self.search, self.params, self.seed = search, params, seed
+    def __init__(self, search=None, target=None, params=None, seed=None):
+        self.search, self.target, self.params, self.seed = search, target, params, seed
 
     def fit(self, dataset, y, weights, groups):
         search, how = self.search, dict({"seed": self.seed}, **(self.search.training or {}))
         for name, values, role in ((" weight", weights, "weights"), (" group", groups, "group")):
             if values is not None:
                 how[role] = name
-        self.model_ = Model.fit(dataset, [c.name for c in dataset.columns][0], self.params, prep=search.prep,
-                                context=dataset.context, **how)
+        self.model_ = Model.fit(dataset, self.target, self.params, prep=search.prep, context=dataset.context, **how)
         return self
 
     def predict(self, X):
