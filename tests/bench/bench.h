@@ -30,8 +30,8 @@ int32_t bench_inputs(spt_ctx *ctx, const bench_job *job, int64_t rows, float **x
 /* Write n values as they stand in memory. Returns 0, or -1 after a message. */
 int bench_write(const char *folder, const char *name, const void *data, size_t size, int64_t n);
 
-/* n parameters p00, p01, ...: by turns a float in [0, 1], a logarithm, a whole number, a grid, one of
- * four categories. */
+/* n parameters p00, p01, ...: by turns a float in [0, 1], a logarithm, a whole number, a grid, one
+ * of four categories. */
 int32_t bench_mixed_space(spt_ctx *ctx, int32_t n, spt_space **out);
 
 double bench_now(void); /* seconds, monotone */
