@@ -229,8 +229,9 @@ SPT_API int32_t spt_trial_set_block(spt_trial *trial, const char *key, const voi
  * attached to it as "reason" (spt_trial_set_text()), or the context's error text, or what the
  * status means. */
 typedef int32_t (*spt_objective_fn)(spt_trial *trial, double *loss, void *user);
-/** Is this configuration possible at all? SPT_OK, or a negative status that refuses it;
- * SPT_ECALLBACK, SPT_ENOMEM and SPT_EINTERNAL end the call that asked. */
+/** Is this configuration possible at all? SPT_OK, or a negative status: a proposal is drawn anew, a
+ * configuration that was given is refused with it. SPT_ECALLBACK, SPT_ENOMEM and SPT_EINTERNAL end
+ * the call that asked. */
 typedef int32_t (*spt_check_fn)(const spt_config *config, void *user);
 
 /** Set the objective of spt_study_run(). @param fn NULL: none @param destroy see spt_destroy_fn
@@ -262,7 +263,7 @@ typedef struct spt_event {
     double watched; /**< EPOCH: loss on the watched rows */
     int32_t state;  /**< TRIAL_END: spt_trial_state */
     int32_t place;  /**< EPOCH, FOLD_END: the fold's, from 0 in the order in which folds are told;
-                       else  -1 */
+                       else -1 */
     const spt_config *config; /**< of the trial; valid during the call */
     const char *reason;       /**< TRIAL_END of a failed or pruned trial, else NULL */
     double best;              /**< lowest value of the study so far, NaN if none */

@@ -108,8 +108,7 @@ static int32_t one_tree(int64_t number, int32_t worker, void *arg, spt__err *e)
             spt__edge_measure(f, &p.side[j]);
         }
         for (int32_t j = 0; j < n; j++) {
-            if (share != NULL)
-                share[j] = code[j] != SPT__NO_BIN ? variance_along(&p, code, j) : NAN;
+            share[j] = code[j] != SPT__NO_BIN ? variance_along(&p, code, j) : NAN;
             if (!isnan(share[j])) sum += share[j];
         }
         for (int32_t j = 0; j < n; j++)

@@ -340,6 +340,14 @@ int32_t spt__study_check_space(spt_study *s, const spt_config *config)
     return SPT_OK;
 }
 
+int32_t spt__study_host_check(spt_study *s, const spt_config *config)
+{
+    const int32_t said = s->check != NULL ? s->check(config, s->check_hook.user) : SPT_OK;
+    if (said <= 0) return said;
+    return spt__fail(&s->ctx->err, SPT_ECALLBACK,
+                     "the check returned %d; SPT_OK and negative statuses are possible", (int)said);
+}
+
 int32_t spt__study_check_given(spt_study *s, const spt_config *config)
 {
     SPT__TRY(spt__study_check_space(s, config));

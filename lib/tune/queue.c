@@ -239,8 +239,7 @@ typedef struct enqueueing {
     spt_study *study;
     const spt_config *config;
     const char *const *names;
-    int32_t n;
-    int64_t number;
+    int64_t n, number;
 } enqueueing;
 
 /* With nobody else queueing: what two hosts enqueue at once is queued once. */

@@ -73,7 +73,6 @@ BREAKS = {
                                                              r'double more; \1\2    int64_t last;\n\3'),
     'a member of a record removed': lambda c: c.edit(header('store'), r'int64_t n_steps;', ''),
     'a member of another type': lambda c: c.edit(header('store'), r'int64_t n_steps;', 'double n_steps;'),
-    'a record grown that may not': lambda c: c.edit(header('data'), r'(\} spt_matrix;)', r'    int64_t more;\n\1'),
     'a callback of another shape': lambda c: c.edit(header('base'), r'(\*spt_log_fn\)\(int32_t level, )', r'\1double time, '),
     'a version of its own for what had one': lambda c: c.edit(
         'lib/spectune.map', r'\{\n(.*?)        spt_version;\n(.*)', r'{\n\1\2SPECTUNE_0.2 {\n    global:\n        spt_version;\n} SPECTUNE_0;\n'),

@@ -16,12 +16,12 @@ OPTIONAL = {'user', 'destroy', 'options', 'buffer', 'needed', 'report', 'weights
 OPTIONAL_IN = {
     'spt_ctx_new': {'allocator'}, 'spt_ctx_set_kernels': {'name'}, 'spt_ctx_set_log': {'fn'},
     'spt_dataset_read_csv_memory': {'name'}, 'spt_space_read_memory': {'name'}, 'spt_config_read_memory': {'name'}, 'spt_model_read_memory': {'name'},
-    'spt_store_block': {'study'}, 'spt_trial_set_text': {'text'}, 'spt_space_set_group': {'group'},
+    'spt_trial_set_text': {'text'}, 'spt_space_set_group': {'group'},
     'spt_study_set_objective': {'fn'}, 'spt_study_set_check': {'fn'}, 'spt_study_set_events': {'fn'},
     'spt_dataset_join_csv': {'key'}, 'spt_dataset_folds': {'group'},
     'spt_scaler_fit': {'rows'}, 'spt_model_fit': {'prep', 'fn'}, 'spt_network_fit': {'fn'},
     'spt_model_assemble': {'prep', 'scaler', 'target_mean', 'target_sd'},
-    'spt_predictor_dataset': {'values', 'fn'}, 'spt_history_read': {'study'}, 'spt_history_steps': {'steps', 'values'},
+    'spt_predictor_dataset': {'values', 'fn'}, 'spt_store_copy': {'name'}, 'spt_history_steps': {'steps', 'values'},
     'spt_history_repeats': {'mean', 'sd'}, 'spt_study_open': {'name', 'space', 'sampler_options'},
     'spt_study_enqueue': {'names', 'number'}, 'spt_cv_new': {'prep'}, 'spt_cv_new_folds': {'prep'},
     'spt_cv_rows': {'rows', 'folds'}, 'spt_cv_model': {'fn'}, 'spt_fanova_local': {'config', 'sd'},
@@ -51,6 +51,8 @@ ARRAYS = {'const double *': 'numbers', 'double *': 'numbers_out', 'const float *
 def required(function, parameter):
     if any(function.name.startswith(f) and parameter.name == p for f, p in REQUIRED):
         return True
+    if parameter == ('const char *', 'study'):
+        return False  # the only one that there is
     return parameter.name not in OPTIONAL and parameter.name not in OPTIONAL_IN.get(function.name, ())
 
 
@@ -64,7 +66,7 @@ def argument(function, parameter, index):
         return 'count_destroy' if parameter.name == 'destroy' else '&destroyed' if parameter.name == 'user' and \
             any(p.name == 'destroy' for p in function.parameters) else 'NULL'
     if kind.endswith('_fn'):
-        right = f'a_{kind}'
+        right = f'({kind})a_callback'  # never called: the call fails before
     elif kind.count('*') == 2 and bare.startswith('spt_') and 'const' not in kind:
         right = f'(void *)&out_{index}'
     elif kind in ('const spt_config *const *', 'const spt_model *const *'):

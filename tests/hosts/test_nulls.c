@@ -46,17 +46,8 @@ static void words(const char *result)
     ck_assert_msg(result != NULL || strstr(now_calling, "_name"), "%s: NULL", now_calling);
 }
 
-static int32_t a_spt_sampler_fn(const spt_trials *trials, int64_t sequence, int32_t attempt,
-                                uint64_t seed, spt_config *config, void *user)
+static void a_callback(void)
 {
-    (void)trials, (void)sequence, (void)attempt, (void)seed, (void)config, (void)user;
-    return SPT_OK;
-}
-
-static int32_t a_spt_text_fn(const char *piece, int64_t size, void *user)
-{
-    (void)piece, (void)size, (void)user;
-    return SPT_OK;
 }
 
 /* A space that may still be added to. */

@@ -121,7 +121,7 @@ static int32_t importance(void *r)
 
 static int32_t interaction(void *r)
 {
-    const int32_t both[] = {0, 2};
+    const int64_t both[] = {0, 2};
     return spt_fanova_subset(w.ctx, w.fanova, both, 2, r);
 }
 
