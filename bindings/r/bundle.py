@@ -3,7 +3,7 @@
 
 - src/spectune: the library's sources, and what meson would have generated
 - src/callables.h, inst/include: every function of the public headers, for other packages (R_GetCCallable)
-- inst/extdata: the example data
+- inst/extdata: the example data; tests/testthat: a spectrum of the library's own tests
 """
 import pathlib
 import re
@@ -101,3 +101,5 @@ callables()
 (package / "inst/extdata").mkdir(parents=True, exist_ok=True)
 shutil.copy(tree / "examples/data/tecator.csv", package / "inst/extdata")
 shutil.copy(tree / "examples/data/README.md", package / "inst/extdata/tecator.md")
+row = re.findall(r"\b0\.\d+", (tree / "tests/unit/prep/nirsoil_row.h").read_text().split("{", 1)[1])
+(package / "tests/testthat/nirsoil_row.csv").write_text("\n".join(row) + "\n")

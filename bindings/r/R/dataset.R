@@ -130,10 +130,10 @@ spt_join_csv <- function(dataset, path, key = NULL, ...) {
   new_dataset(.Call(C_dataset_join, check_class(dataset, "spt_dataset")$handle, as_path(path), key, settings(...)))
 }
 
-spt_with <- function(dataset, ...) {
-  h <- check_class(dataset, "spt_dataset")$handle
+spt_with <- function(.dataset, ...) {
+  h <- check_class(.dataset, "spt_dataset")$handle
   columns <- list(...)
-  n <- nrow(dataset)
+  n <- nrow(.dataset)
   for (name in names(columns)) h <- .Call(C_dataset_with, h, name, column_values(columns[[name]], name, n))
   new_dataset(h)
 }

@@ -28,9 +28,25 @@ spt_config_channels <- function(config, space = "small") {
   names(CHANNELS)[bitwAnd(mask, as.integer(CHANNELS)) != 0]
 }
 
+# The library takes the numbers as they come: what they are is seen to here.
+check_samples <- function(network, x) {
+  if (is.data.frame(x)) x <- as.matrix(x)
+  d <- dim(x)
+  if (!is.numeric(x) || length(d) < 2 || length(d) > 3) {
+    stop("a numeric matrix (samples x bands) or array (samples x bands x channels) is wanted", call. = FALSE)
+  }
+  channels <- if (length(d) == 3) d[3] else 1L
+  if (d[2] != network$bands || channels != network$channels) {
+    stop(sprintf("there are %d bands and %d channels, the network reads %.0f and %.0f", d[2], channels, network$bands,
+                 network$channels), call. = FALSE)
+  }
+  storage.mode(x) <- "double"
+  x
+}
+
 spt_train <- function(network, x, y, ..., weights = NULL, train = NULL, watch = NULL, callback = NULL) {
   check_class(network, "spt_network")
-  storage.mode(x) <- "double"
+  x <- check_samples(network, x)
   n <- dim(x)[1]
   rows <- if (is.null(train)) setdiff(seq_len(n), watch) else train
   if (!is.null(callback)) callback <- match.fun(callback)
@@ -45,8 +61,7 @@ spt_trainer <- function(network, ...) {
 }
 
 spt_step <- function(trainer, x, y, weights = NULL) {
-  check_class(trainer, "spt_trainer")
-  storage.mode(x) <- "double"
+  x <- check_samples(check_class(trainer, "spt_trainer")$network, x)
   .Call(C_trainer_step, trainer$handle, x, as.double(as.matrix(y)), trainer$network$outputs,
         if (is.null(weights)) NULL else as.double(weights))
 }
@@ -67,8 +82,7 @@ spt_set_weights <- function(network, ...) {
 }
 
 predict.spt_network <- function(object, newdata, ...) {
-  storage.mode(newdata) <- "double"
-  y <- .Call(C_network_predict, object$handle, newdata, object$outputs)
+  y <- .Call(C_network_predict, object$handle, check_samples(object, newdata), object$outputs)
   if (ncol(y) == 1) y[, 1] else y
 }
 
@@ -79,6 +93,6 @@ print.spt_network <- function(x, ...) {
 
 summary.spt_network <- function(object, ...) {
   w <- coef(object)
-  data.frame(tensor = names(w), shape = vapply(w, function(v) paste(rev(dim(v)), collapse = " x "), ""), size = lengths(w),
+  data.frame(tensor = names(w), shape = vapply(w, function(v) paste(if (is.null(dim(v))) length(v) else rev(dim(v)), collapse = " x "), ""), size = lengths(w),
              row.names = NULL, stringsAsFactors = FALSE)
 }

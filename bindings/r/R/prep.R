@@ -67,13 +67,19 @@ spt_savgol <- function(x, window = 11, order = 2, derivative = 0, spacing = 1) {
 spt_scaler <- function(x, mode = c("centre", "channel", "band", "none"), rows = NULL) {
   storage.mode(x) <- "double"
   mode <- match.arg(mode)
-  structure(list(handle = .Call(C_scaler_fit, x, if (is.null(rows)) NULL else as.double(rows), mode), mode = mode),
+  if (!is.null(rows) && any(rows > nrow(x))) stop(sprintf("'rows' go to %.0f, there are %d samples", max(rows), nrow(x)))
+  handle <- .Call(C_scaler_fit, x, if (is.null(rows)) NULL else as.double(rows), mode)
+  structure(list(handle = handle, mode = mode, bands = ncol(x), channels = if (length(dim(x)) == 3) dim(x)[3] else 1L),
             class = "spt_scaler")
 }
 
 spt_scale <- function(scaler, x) {
+  check_class(scaler, "spt_scaler")
+  if (ncol(x) != scaler$bands || (if (length(dim(x)) == 3) dim(x)[3] else 1L) != scaler$channels) {
+    stop(sprintf("the scaler is for %d bands and %d channels", scaler$bands, scaler$channels))
+  }
   storage.mode(x) <- "double"
-  y <- .Call(C_scaler_apply, check_class(scaler, "spt_scaler")$handle, x)
+  y <- .Call(C_scaler_apply, scaler$handle, x)
   dimnames(y) <- dimnames(x)
   y
 }

@@ -75,9 +75,13 @@ spt_when <- function(parameter, op, values) {
             class = "spt_when")
 }
 
-spt_space <- function(name, ..., forbid = list()) {
-  h <- .Call(C_space_new, name)
+# A parameter may be called anything: what has no name is the name of the space.
+spt_space <- function(..., forbid = list()) {
   parameters <- list(...)
+  unnamed <- if (is.null(names(parameters))) rep(TRUE, length(parameters)) else names(parameters) == ""
+  if (sum(unnamed) > 1) stop("parameters must be named; only the name of the space may stand alone")
+  h <- .Call(C_space_new, if (any(unnamed)) parameters[[which(unnamed)]] else "space")
+  parameters <- parameters[!unnamed]
   for (p in names(parameters)) add_parameter(h, p, parameters[[p]])
   if (inherits(forbid, "spt_when")) forbid <- list(forbid)
   for (combination in forbid) {

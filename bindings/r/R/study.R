@@ -133,14 +133,15 @@ spt_prune <- function() {
   stop(structure(class = c("spt_pruned", "condition"), list(message = "the trial is given up", call = NULL)))
 }
 
-spt_attach <- function(trial, ...) {
+# .trial: attributes may be called anything.
+spt_attach <- function(.trial, ...) {
   values <- list(...)
   for (key in names(values)) {
     v <- values[[key]]
     if (is.factor(v)) v <- as.character(v)
-    .Call(C_trial_attach, check_class(trial, "spt_trial")$handle, key, if (is.character(v)) enc2utf8(v) else v)
+    .Call(C_trial_attach, check_class(.trial, "spt_trial")$handle, key, if (is.character(v)) enc2utf8(v) else v)
   }
-  invisible(trial)
+  invisible(.trial)
 }
 
 # ---- ask and tell ----

@@ -101,11 +101,13 @@ SEXP R_network_tensors(SEXP network)
         SET_VECTOR_ELT(list, (R_xlen_t)i, x);
         for (int64_t k = 0; k < t.size; k++)
             REAL(x)[k] = values[k];
-        SEXP dim = PROTECT(Rf_allocVector(INTSXP, t.n_dims));
-        for (int k = 0; k < t.n_dims; k++)
-            INTEGER(dim)[k] = (int)t.dims[t.n_dims - 1 - k];
-        Rf_setAttrib(x, R_DimSymbol, dim);
-        UNPROTECT(1);
+        if (t.n_dims > 1) {
+            SEXP dim = PROTECT(Rf_allocVector(INTSXP, t.n_dims));
+            for (int k = 0; k < t.n_dims; k++)
+                INTEGER(dim)[k] = (int)t.dims[t.n_dims - 1 - k];
+            Rf_setAttrib(x, R_DimSymbol, dim);
+            UNPROTECT(1);
+        }
         SET_STRING_ELT(names, (R_xlen_t)i, Rf_mkCharCE(t.name, CE_UTF8));
     }
     Rf_setAttrib(list, R_NamesSymbol, names);

@@ -1,0 +1,4 @@
+library(testthat)
+library(spectune)
+
+test_check("spectune")
