@@ -37,7 +37,7 @@ def test_a_table(store, tmp_path):
 
 def test_all_of_it(store, tmp_path):
     text = store.export()
-    assert json.loads(text)["name"] == "first"
+    assert json.loads(text)["study"] == "first"
     (tmp_path / "all.json").write_text(text, encoding="utf-8")
     other = spectune.Store()
     other.import_json(tmp_path / "all.json")
