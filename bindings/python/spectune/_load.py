@@ -36,6 +36,23 @@ def _candidates(explicit):
     return [(str(here / n), "the package") for n in _NAMES if (here / n).exists()] + [(n, "the system") for n in _NAMES[::-1]]
 
 
+class _Whence(ctypes.Structure):
+    """Dl_info of dladdr()."""
+
+    _fields_ = [("path", ctypes.c_char_p), ("base", ctypes.c_void_p), ("name", ctypes.c_char_p), ("address", ctypes.c_void_p)]
+
+
+def _where(function, otherwise):
+    """The file that a function was loaded from, where the system can tell."""
+    try:
+        whence = _Whence()
+        if ctypes.CDLL(None).dladdr(ctypes.cast(function, ctypes.c_void_p), ctypes.byref(whence)) and whence.path:
+            return os.fsdecode(whence.path)
+    except (OSError, AttributeError, TypeError):
+        pass
+    return otherwise
+
+
 def _version(text):
     try:
         major, minor, patch = (int(p) for p in text.split("."))
@@ -64,11 +81,12 @@ class Library:
                 break
         else:
             raise LibraryError("the library libspectune was not found; tried " + "; ".join(failures))
-        self.path, self.origin = str(path), origin
         try:
             tell = dll.spt_version
         except AttributeError:
             raise LibraryError(f"{path} (from {origin}) is not libspectune: it has no spt_version()") from None
+        path = _where(tell, str(path))
+        self.path, self.origin = path, origin
         tell.restype = ctypes.c_char_p
         tell.argtypes = ()
         self.version = tell().decode()

@@ -259,6 +259,12 @@ class Space(Handle):
         ctx = self._context
         return Config._of(ctx, ctx.make(lib.spt_config_read, ctx._h, self._p(), encode(path)), self)
 
+    def config_from_xml(self, xml: Text, name: str = "text") -> Config:
+        """A configuration of XML in memory, as `Config.xml` gives it."""
+        ctx = self._context
+        data = xml.encode() if isinstance(xml, str) else bytes(xml)
+        return Config._of(ctx, ctx.make(lib.spt_config_read_memory, ctx._h, self._p(), data, len(data), encode(name)), self)
+
 
 def _number(kind):
     return int if kind == ParameterType.INT else float

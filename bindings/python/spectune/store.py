@@ -3,14 +3,15 @@ from __future__ import annotations
 
 import datetime
 from collections import namedtuple
-from ctypes import byref, c_double, c_int64
+from ctypes import byref, c_double, c_int64, string_at
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import _abi
-from ._abi import StoreMode, TrialState
-from ._core import Handle, address, context as default_context, decode, encode, iter_texts, record
+from ._abi import ExportFormat, Status, StoreMode, TrialState
+from ._core import (Box, Handle, address, box_of, context as default_context, decode, drop, encode, iter_texts, keep,
+                    record)
 from ._load import lib
 from ._types import Array, DataFrame, Iterator, Path
 from .space import Config, Space
@@ -22,6 +23,19 @@ TrialRecord = namedtuple("TrialRecord", "number state value params started ended
 TrialRecord.__doc__ = """A trial as it is on record. `state` is a :class:`TrialState`, `value` the loss (NaN where there is
 none), `params` the values of its parameters by name, `started` and `ended` are UTC, `steps` maps steps to reported values,
 `attributes` maps names to texts and numbers."""
+
+
+@_abi.spt_text_fn
+def _on_text(piece, size, key):
+    try:
+        box = box_of(key)
+        try:
+            box.function(string_at(piece, size))
+            return int(Status.OK)
+        except BaseException as e:
+            return box.failed(e)
+    except BaseException:
+        return int(Status.ECALLBACK)
 
 
 class Store(Handle):
@@ -59,6 +73,42 @@ class Store(Handle):
             if needed.value:
                 ctx.call(lib.spt_store_block, *arguments, address(out), len(out), byref(needed))
         return out.tobytes()
+
+    # ---- whole studies ----
+
+    def export(self, path: Path | None = None, study: str | None = None, format: str | ExportFormat | None = None) -> str | None:
+        """Write a study into a file, or give its text (`path` None): "csv", a table like Optuna's `trials_dataframe()`, or
+        "json", all of it. Without `format` the end of the path tells, else it is "json"."""
+        if format is None:
+            format = "csv" if path is not None and str(path).endswith(".csv") else "json"
+        kind = int(ExportFormat[format.upper()] if isinstance(format, str) else ExportFormat(format))
+        if path is not None:
+            self._context.call(lib.spt_store_export, self._p(), encode(study), kind, encode(path))
+            return None
+        pieces = []
+        key = keep(Box(self._context, pieces.append))
+        try:
+            self._context.call(lib.spt_store_export_text, self._p(), encode(study), kind, _on_text, key)
+        finally:
+            drop(key)
+        return b"".join(pieces).decode()
+
+    def import_json(self, path: Path, study: str | None = None) -> None:
+        """Read a study that `export()` wrote as JSON, under another name if one is given."""
+        self._context.call(lib.spt_store_import_json, self._p(), encode(path), encode(study))
+
+    def import_csv(self, path: Path, space: Space | Path, study: str | None = None) -> None:
+        """Make a study of a table, one row per trial, with the columns of `export()` (those that there are)."""
+        space = space if isinstance(space, Space) else Space.of(space, self._context)
+        self._context.call(lib.spt_store_import_csv, self._p(), encode(path), space._p(), encode(study))
+
+    def copy(self, to: Store, study: str | None = None, name: str | None = None) -> None:
+        """Copy a study into another store, or into this one under another name; also one that Optuna made."""
+        self._context.call(lib.spt_store_copy, self._p(), encode(study), to._p(), encode(name))
+
+    def stamp(self, optuna: str) -> None:
+        """Say which Optuna is to open the store: "3.1", "5.0", or "any"."""
+        self._context.call(lib.spt_store_stamp, self._p(), encode(optuna))
 
     def __repr__(self):
         return f"<spectune.Store {self.url}>"

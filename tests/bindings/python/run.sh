@@ -86,7 +86,8 @@ fi
 
 say 'the package without a library'
 if [ -f "$build/build.ninja" ]; then
-    DESTDIR=$work/root meson install -C "$build" --no-rebuild --quiet >"$work/log" 2>&1 || {
+    # By ninja, which knows the meson that the folder is of.
+    DESTDIR=$work/root ninja -C "$build" install >"$work/log" 2>&1 || {
         cat "$work/log"
         exit 1
     }
@@ -101,7 +102,7 @@ if [ -f "$build/build.ninja" ]; then
     (cd "$work/tests" && LD_LIBRARY_PATH=$(dirname "$pc") "$clean" -c '
 import spectune
 found = spectune.library()
-assert found.origin == "the system", found
+assert found.origin == "the system" and found.path.startswith("/"), found
 print(found)')
     if (cd "$work/tests" && "$clean" -c 'import spectune; spectune.library()') 2>"$work/log"; then
         echo "another library than the one in $pc was found" >&2
