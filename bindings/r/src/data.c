@@ -12,7 +12,8 @@ SEXP R_dataset_new(SEXP x, SEXP axis, SEXP axis_unit, SEXP unit)
     spt_matrix view;
     if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) Rf_error("'x' must be a numeric matrix");
     if (TYPEOF(axis) != REALSXP || XLENGTH(axis) != Rf_ncols(x))
-        Rf_error("'wavelength' has %.0f values, 'x' has %d columns", (double)Rf_xlength(axis), Rf_ncols(x));
+        Rf_error("'wavelength' has %.0f values, 'x' has %d columns", (double)Rf_xlength(axis),
+                 Rf_ncols(x));
     const int32_t axis_code = spt_axis_unit_from_name(text_of(axis_unit, "axis_unit"));
     const int32_t unit_code = spt_unit_from_name(text_of(unit, "unit"));
     if (axis_code < 0) Rf_error("'axis_unit' must be \"nm\", \"cm-1\" or \"um\"");
@@ -68,8 +69,9 @@ SEXP R_dataset_join(SEXP dataset, SEXP path, SEXP key, SEXP settings)
     spt_dataset *d = NULL;
     SEXP o = PROTECT(options_make(settings, spt_csv_options_new));
     SEXP out = PROTECT(handle_new(K_DATASET));
-    int32_t status = spt_dataset_join_csv(session(), handle_get(dataset, K_DATASET), text_of(path, "path"),
-                                          text_or_null(key, "key"), options_get(o), &d);
+    int32_t status =
+        spt_dataset_join_csv(session(), handle_get(dataset, K_DATASET), text_of(path, "path"),
+                             text_or_null(key, "key"), options_get(o), &d);
     made(out, d, status);
     UNPROTECT(2);
     return out;
@@ -90,12 +92,16 @@ static SEXP notes_of(const spt_dataset *d)
 /* Of each column: name, number or text, missing, distinct, low, high, whether it names the rows. */
 static SEXP columns_of(const spt_dataset *d)
 {
-    static const char *const names[] = {"name", "kind", "missing", "distinct", "low", "high", "id", NULL};
+    static const char *const names[] = {"name", "kind", "missing", "distinct",
+                                        "low",  "high", "id",      NULL};
     const int64_t n = spt_dataset_columns(d);
     SEXP list = PROTECT(list_new(names));
     for (int k = 0; k < 7; k++)
         SET_VECTOR_ELT(list, k,
-                       Rf_allocVector(k < 2 ? STRSXP : k == 6 ? LGLSXP : REALSXP, (R_xlen_t)n));
+                       Rf_allocVector(k < 2    ? STRSXP
+                                      : k == 6 ? LGLSXP
+                                               : REALSXP,
+                                      (R_xlen_t)n));
     for (int64_t i = 0; i < n; i++) {
         spt_column_info c;
         spt_record_init(&c, sizeof c);
@@ -248,8 +254,9 @@ SEXP R_dataset_decimate(SEXP dataset, SEXP factor, SEXP average)
 {
     spt_dataset *d = NULL;
     SEXP out = PROTECT(handle_new(K_DATASET));
-    int32_t status = spt_dataset_decimate(session(), handle_get(dataset, K_DATASET),
-                                          whole_of(factor, "factor"), Rf_asLogical(average) == 1, &d);
+    int32_t status =
+        spt_dataset_decimate(session(), handle_get(dataset, K_DATASET), whole_of(factor, "factor"),
+                             Rf_asLogical(average) == 1, &d);
     made(out, d, status);
     UNPROTECT(1);
     return out;

@@ -17,8 +17,9 @@ SEXP R_fanova_new(SEXP history, SEXP settings)
 
 static SEXP mains(const spt_fanova *f)
 {
-    static const char *const names[] = {"parameter", "group",    "share",  "error", "sd",    "total",
-                                        "total_sd",  "p_active", "observed", "within", "index", NULL};
+    static const char *const names[] = {"parameter", "group",  "share",    "error",
+                                        "sd",        "total",  "total_sd", "p_active",
+                                        "observed",  "within", "index",    NULL};
     const int n = (int)spt_fanova_count(f);
     SEXP list = PROTECT(list_new(names));
     for (int k = 0; k < 11; k++)
@@ -27,8 +28,9 @@ static SEXP mains(const spt_fanova *f)
         spt_importance p;
         spt_record_init(&p, sizeof p);
         check_plain(spt_fanova_main(f, i, &p));
-        const double values[] = {p.share, p.error, p.sd, p.total, p.total_sd, p.p_active, p.observed, p.within,
-                                 (double)p.parameter};
+        const double values[] = {p.share,    p.error,    p.sd,
+                                 p.total,    p.total_sd, p.p_active,
+                                 p.observed, p.within,   (double)p.parameter};
         SET_STRING_ELT(VECTOR_ELT(list, 0), i, Rf_mkCharCE(p.name, CE_UTF8));
         SET_STRING_ELT(VECTOR_ELT(list, 1), i, Rf_mkCharCE(p.group, CE_UTF8));
         for (int k = 0; k < 9; k++)
@@ -40,7 +42,8 @@ static SEXP mains(const spt_fanova *f)
 
 static SEXP pairs(const spt_fanova *f)
 {
-    static const char *const names[] = {"first", "second", "share", "error", "sd", "p_active", NULL};
+    static const char *const names[] = {"first", "second",   "share", "error",
+                                        "sd",    "p_active", NULL};
     const int64_t n = spt_fanova_pair_count(f);
     SEXP list = PROTECT(list_new(names));
     for (int k = 0; k < 6; k++)
@@ -62,8 +65,8 @@ static SEXP pairs(const spt_fanova *f)
 
 SEXP R_fanova_all(SEXP fanova)
 {
-    static const char *const names[] = {"mains",  "pairs",    "residual", "out_of_bag", "trials",
-                                        "variance", "cut",    "prior",    "warnings",   NULL};
+    static const char *const names[] = {"mains",    "pairs", "residual", "out_of_bag", "trials",
+                                        "variance", "cut",   "prior",    "warnings",   NULL};
     const spt_fanova *f = handle_get(fanova, K_FANOVA);
     int n = 0;
     while (spt_fanova_warning(f, n) != NULL)
@@ -103,7 +106,8 @@ SEXP R_fanova_curve(SEXP fanova, SEXP index)
     check(spt_fanova_curve(session(), f, i, REAL(VECTOR_ELT(list, 0)), REAL(VECTOR_ELT(list, 1)),
                            REAL(VECTOR_ELT(list, 2)), REAL(VECTOR_ELT(list, 3)), n, &n));
     int64_t *number = (int64_t *)R_alloc((size_t)m + 1, sizeof *number);
-    check_plain(spt_fanova_points(f, i, number, REAL(VECTOR_ELT(list, 5)), REAL(VECTOR_ELT(list, 6)), m, &m));
+    check_plain(spt_fanova_points(f, i, number, REAL(VECTOR_ELT(list, 5)),
+                                  REAL(VECTOR_ELT(list, 6)), m, &m));
     for (int64_t k = 0; k < m; k++)
         REAL(VECTOR_ELT(list, 4))[k] = (double)number[k];
     UNPROTECT(1);
@@ -133,9 +137,11 @@ SEXP R_fanova_local(SEXP fanova, SEXP space, SEXP values, SEXP count)
     const int64_t n = whole_of(count, "count");
     int64_t needed = 0;
     const spt_fanova *f = handle_get(fanova, K_FANOVA);
-    SEXP config = PROTECT(values == R_NilValue ? R_NilValue : config_make(handle_get(space, K_SPACE), values));
+    SEXP config = PROTECT(values == R_NilValue ? R_NilValue
+                                               : config_make(handle_get(space, K_SPACE), values));
     SEXP x = PROTECT(Rf_allocMatrix(REALSXP, (int)n, 2));
-    check(spt_fanova_local(session(), f, handle_or_null(config, K_CONFIG), REAL(x), REAL(x) + n, n, &needed));
+    check(spt_fanova_local(session(), f, handle_or_null(config, K_CONFIG), REAL(x), REAL(x) + n, n,
+                           &needed));
     UNPROTECT(2);
     return x;
 }
@@ -146,7 +152,8 @@ SEXP R_ped(SEXP history, SEXP settings, SEXP count)
     int64_t needed = 0;
     SEXP o = PROTECT(options_make(settings, spt_ped_options_new));
     SEXP x = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)n));
-    check(spt_ped_importance(session(), handle_get(history, K_HISTORY), options_get(o), REAL(x), n, &needed));
+    check(spt_ped_importance(session(), handle_get(history, K_HISTORY), options_get(o), REAL(x), n,
+                             &needed));
     UNPROTECT(2);
     return x;
 }

@@ -19,8 +19,7 @@ static void on_log(int32_t level, const char *text, void *user)
 {
     (void)level;
     (void)user;
-    if (state.n_lines < LOG_LINES)
-        snprintf(state.lines[state.n_lines++], LOG_BYTES, "%s", text);
+    if (state.n_lines < LOG_LINES) snprintf(state.lines[state.n_lines++], LOG_BYTES, "%s", text);
 }
 
 spt_ctx *session(void)
@@ -79,9 +78,9 @@ int32_t check_plain(int32_t status)
 
 /* ---- handles ---- */
 
-#define FREES(name)                               \
-    static void free_##name(void *p)              \
-    {                                             \
+#define FREES(name)                                \
+    static void free_##name(void *p)               \
+    {                                              \
         spt_##name##_free((struct spt_##name *)p); \
     }
 FREES(options)
@@ -106,18 +105,21 @@ static const struct {
     const char *name;
     void (*release)(void *);
 } kinds[K_COUNT] = {
-    [K_OPTIONS] = {"spt_options", free_options},       [K_DATASET] = {"spt_dataset", free_dataset},
-    [K_PREP] = {"spt_prep", free_prep},                [K_SCALER] = {"spt_scaler", free_scaler},
-    [K_SPACE] = {"spt_space", free_space},             [K_CONFIG] = {"spt_config", free_config},
-    [K_NETWORK] = {"spt_network", free_network},       [K_TRAINER] = {"spt_trainer", free_trainer},
-    [K_MODEL] = {"spt_model", free_model},             [K_PREDICTOR] = {"spt_predictor", free_predictor},
-    [K_STORE] = {"spt_store", free_store},             [K_HISTORY] = {"spt_history", free_history},
-    [K_SAMPLER] = {"spt_sampler", free_sampler},       [K_STUDY] = {"spt_study", free_study},
-    [K_TRIAL] = {"spt_trial", free_trial},             [K_CV] = {"spt_cv", free_cv},
+    [K_OPTIONS] = {"spt_options", free_options}, [K_DATASET] = {"spt_dataset", free_dataset},
+    [K_PREP] = {"spt_prep", free_prep},          [K_SCALER] = {"spt_scaler", free_scaler},
+    [K_SPACE] = {"spt_space", free_space},       [K_CONFIG] = {"spt_config", free_config},
+    [K_NETWORK] = {"spt_network", free_network}, [K_TRAINER] = {"spt_trainer", free_trainer},
+    [K_MODEL] = {"spt_model", free_model},       [K_PREDICTOR] = {"spt_predictor", free_predictor},
+    [K_STORE] = {"spt_store", free_store},       [K_HISTORY] = {"spt_history", free_history},
+    [K_SAMPLER] = {"spt_sampler", free_sampler}, [K_STUDY] = {"spt_study", free_study},
+    [K_TRIAL] = {"spt_trial", free_trial},       [K_CV] = {"spt_cv", free_cv},
     [K_FANOVA] = {"spt_fanova", free_fanova},
 };
 
-static SEXP tag_of(kind k) { return Rf_install(kinds[k].name); }
+static SEXP tag_of(kind k)
+{
+    return Rf_install(kinds[k].name);
+}
 
 void handle_drop(SEXP x)
 {
@@ -136,21 +138,29 @@ SEXP handle_new(kind k)
     return x;
 }
 
-SEXP handle_lent(kind k, void *p) { return R_MakeExternalPtr(p, tag_of(k), R_NilValue); }
+SEXP handle_lent(kind k, void *p)
+{
+    return R_MakeExternalPtr(p, tag_of(k), R_NilValue);
+}
 
 void *handle_get(SEXP x, kind k)
 {
     if (TYPEOF(x) != EXTPTRSXP || R_ExternalPtrTag(x) != tag_of(k))
         Rf_error("an object of class \"%s\" is wanted", kinds[k].name);
     if (R_ExternalPtrAddr(x) == NULL)
-        Rf_error("this %s is no longer there: it was closed, lent for the time of a call, or comes from "
-                 "a saved session (saveRDS() and save() keep spt_model, spt_space, spt_tune and results, "
-                 "not this); make it again",
-                 kinds[k].name);
+        Rf_error(
+            "this %s is no longer there: it was closed, lent for the time of a call, or comes from "
+            "a saved session (saveRDS() and save() keep spt_model, spt_space, spt_tune and "
+            "results, "
+            "not this); make it again",
+            kinds[k].name);
     return R_ExternalPtrAddr(x);
 }
 
-void *handle_or_null(SEXP x, kind k) { return x == R_NilValue ? NULL : handle_get(x, k); }
+void *handle_or_null(SEXP x, kind k)
+{
+    return x == R_NilValue ? NULL : handle_get(x, k);
+}
 
 SEXP made(SEXP x, void *p, int32_t status)
 {
@@ -220,7 +230,10 @@ SEXP text_new(const char *text)
     return x;
 }
 
-SEXP number_new(double x) { return Rf_ScalarReal(isnan(x) ? NA_REAL : x); }
+SEXP number_new(double x)
+{
+    return Rf_ScalarReal(isnan(x) ? NA_REAL : x);
+}
 
 SEXP list_new(const char *const *names)
 {

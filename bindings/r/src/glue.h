@@ -1,9 +1,9 @@
 /* What every file of the glue stands on: handles, errors, and calls that come back into R.
  *
- * Everything that the library owns hangs on an external pointer from the moment it exists, temporary
- * things too. So an R error may jump out of any function here and nothing leaks: the collector
- * releases what was left. The one exception is R code that runs below a call into the library
- * (objectives, events): a jump out of that is held back until the library has returned, see
+ * Everything that the library owns hangs on an external pointer from the moment it exists,
+ * temporary things too. So an R error may jump out of any function here and nothing leaks: the
+ * collector releases what was left. The one exception is R code that runs below a call into the
+ * library (objectives, events): a jump out of that is held back until the library has returned, see
  * host_enter() and host_leave(). */
 #ifndef SPECTUNE_R_GLUE_H
 #define SPECTUNE_R_GLUE_H

@@ -5,10 +5,11 @@
 #include <limits.h>
 #include <string.h>
 
-SEXP R_model_fit(SEXP dataset, SEXP prep, SEXP target, SEXP space, SEXP values, SEXP epochs, SEXP settings,
-                 SEXP epoch)
+SEXP R_model_fit(SEXP dataset, SEXP prep, SEXP target, SEXP space, SEXP values, SEXP epochs,
+                 SEXP settings, SEXP epoch)
 {
-    static const char *const names[] = {"model", "epochs", "best", "loss", "watched", "seconds", NULL};
+    static const char *const names[] = {"model",   "epochs",  "best", "loss",
+                                        "watched", "seconds", NULL};
     spt_model *m = NULL;
     spt_training_report report;
     host h;
@@ -39,17 +40,19 @@ SEXP R_model_fit(SEXP dataset, SEXP prep, SEXP target, SEXP space, SEXP values, 
     return list;
 }
 
-SEXP R_model_assemble(SEXP dataset, SEXP prep, SEXP mask, SEXP scaler, SEXP network, SEXP target, SEXP mean,
-                      SEXP sd, SEXP log1p)
+SEXP R_model_assemble(SEXP dataset, SEXP prep, SEXP mask, SEXP scaler, SEXP network, SEXP target,
+                      SEXP mean, SEXP sd, SEXP log1p)
 {
     spt_model *m = NULL;
     SEXP out = PROTECT(handle_new(K_MODEL));
-    if (mean != R_NilValue && (TYPEOF(mean) != REALSXP || TYPEOF(sd) != REALSXP || XLENGTH(mean) != XLENGTH(sd)))
+    if (mean != R_NilValue &&
+        (TYPEOF(mean) != REALSXP || TYPEOF(sd) != REALSXP || XLENGTH(mean) != XLENGTH(sd)))
         Rf_error("'target_mean' and 'target_sd' must be numbers, one per target");
     int32_t status = spt_model_assemble(
         session(), handle_get(dataset, K_DATASET), handle_or_null(prep, K_PREP),
-        (int32_t)whole_of(mask, "channels"), handle_or_null(scaler, K_SCALER), handle_get(network, K_NETWORK),
-        text_of(target, "target"), mean == R_NilValue ? NULL : REAL(mean), mean == R_NilValue ? NULL : REAL(sd),
+        (int32_t)whole_of(mask, "channels"), handle_or_null(scaler, K_SCALER),
+        handle_get(network, K_NETWORK), text_of(target, "target"),
+        mean == R_NilValue ? NULL : REAL(mean), mean == R_NilValue ? NULL : REAL(sd),
         Rf_asLogical(log1p) == 1 ? SPT_TRANSFORM_LOG1P : SPT_TRANSFORM_NONE, &m);
     made(out, m, status);
     UNPROTECT(1);
@@ -121,7 +124,7 @@ SEXP R_model_write(SEXP model, SEXP path)
 
 SEXP R_model_about(SEXP model)
 {
-    static const char *const names[] = {"target", "targets", "members", "axis", "axis_unit",
+    static const char *const names[] = {"target", "targets", "members", "axis",  "axis_unit",
                                         "unit",   "summary", "keys",    "notes", NULL};
     const spt_model *m = handle_get(model, K_MODEL);
     int64_t n = 0, size = 0;
@@ -211,17 +214,18 @@ SEXP R_model_predict(SEXP model, SEXP dataset, SEXP resample)
 
 SEXP R_statistics(SEXP reference, SEXP predicted)
 {
-    static const char *const names[] = {"n",  "rmse",   "bias", "bias_limit", "sep", "slope", "intercept",
-                                        "r2", "r2_cor", "rpd",  "rpiq",       "rer", "ccc",   "mean",
-                                        "sd", NULL};
+    static const char *const names[] = {
+        "n",      "rmse", "bias", "bias_limit", "sep", "slope", "intercept", "r2",
+        "r2_cor", "rpd",  "rpiq", "rer",        "ccc", "mean",  "sd",        NULL};
     spt_statistics s;
     if (TYPEOF(reference) != REALSXP || TYPEOF(predicted) != REALSXP ||
         XLENGTH(reference) != XLENGTH(predicted))
         Rf_error("'reference' and 'predicted' must be numbers, as many of the one as of the other");
     spt_record_init(&s, sizeof s);
     check_plain(spt_statistics_compute(REAL(reference), REAL(predicted), XLENGTH(reference), &s));
-    const double all[] = {(double)s.n, s.rmse, s.bias, s.bias_limit, s.sep, s.slope, s.intercept, s.r2,
-                          s.r2_cor,    s.rpd,  s.rpiq, s.rer,        s.ccc, s.mean,  s.sd};
+    const double all[] = {(double)s.n, s.rmse,      s.bias, s.bias_limit, s.sep,
+                          s.slope,     s.intercept, s.r2,   s.r2_cor,     s.rpd,
+                          s.rpiq,      s.rer,       s.ccc,  s.mean,       s.sd};
     SEXP list = PROTECT(list_new(names));
     for (int i = 0; i < 15; i++)
         SET_VECTOR_ELT(list, i, number_new(all[i]));

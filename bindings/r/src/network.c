@@ -14,24 +14,37 @@ static int name_index(const char *text, const char *const *names, const char *wh
     Rf_error("there is no %s '%s'", what, text);
 }
 
-static double element(SEXP layer, int i) { return number_of(VECTOR_ELT(layer, i), "layer"); }
-static int64_t whole(SEXP layer, int i) { return whole_of(VECTOR_ELT(layer, i), "layer"); }
-static const char *word(SEXP layer, int i) { return text_of(VECTOR_ELT(layer, i), "layer"); }
+static double element(SEXP layer, int i)
+{
+    return number_of(VECTOR_ELT(layer, i), "layer");
+}
+static int64_t whole(SEXP layer, int i)
+{
+    return whole_of(VECTOR_ELT(layer, i), "layer");
+}
+static const char *word(SEXP layer, int i)
+{
+    return text_of(VECTOR_ELT(layer, i), "layer");
+}
 
 /* A layer is list(kind, ...), as layers.R makes it. */
 static int32_t add_layer(spt_network *net, SEXP layer)
 {
-    static const char *const paddings[] = {"valid", "same", NULL}, *const pools[] = {"max", "average", NULL},
-                             *const activations[] = {"relu", "leaky_relu", "elu", "selu", "swish", NULL};
+    static const char *const paddings[] = {"valid", "same", NULL},
+                             *const pools[] = {"max", "average", NULL},
+                             *const activations[] = {"relu", "leaky_relu", "elu",
+                                                     "selu", "swish",      NULL};
     const char *kind = word(layer, 0);
     if (strcmp(kind, "conv") == 0)
         return spt_network_add_conv(net, whole(layer, 1), whole(layer, 2), whole(layer, 3),
                                     name_index(word(layer, 4), paddings, "padding"));
     if (strcmp(kind, "pool") == 0)
-        return spt_network_add_pool(net, name_index(word(layer, 1), pools, "pooling"), whole(layer, 2),
-                                    whole(layer, 3), name_index(word(layer, 4), paddings, "padding"));
+        return spt_network_add_pool(net, name_index(word(layer, 1), pools, "pooling"),
+                                    whole(layer, 2), whole(layer, 3),
+                                    name_index(word(layer, 4), paddings, "padding"));
     if (strcmp(kind, "activation") == 0)
-        return spt_network_add_activation(net, name_index(word(layer, 1), activations, "activation"));
+        return spt_network_add_activation(net,
+                                          name_index(word(layer, 1), activations, "activation"));
     if (strcmp(kind, "batch_norm") == 0) return spt_network_add_batch_norm(net);
     if (strcmp(kind, "dropout") == 0) return spt_network_add_dropout(net, element(layer, 1));
     if (strcmp(kind, "dense") == 0) return spt_network_add_dense(net, whole(layer, 1));
@@ -42,8 +55,9 @@ SEXP R_network_new(SEXP bands, SEXP channels, SEXP outputs, SEXP layers, SEXP se
 {
     spt_network *net = NULL;
     SEXP out = PROTECT(handle_new(K_NETWORK));
-    int32_t status = spt_network_new(session(), whole_of(bands, "bands"), whole_of(channels, "channels"),
-                                     whole_of(outputs, "outputs"), &net);
+    int32_t status =
+        spt_network_new(session(), whole_of(bands, "bands"), whole_of(channels, "channels"),
+                        whole_of(outputs, "outputs"), &net);
     made(out, net, status);
     for (R_xlen_t i = 0; i < XLENGTH(layers); i++)
         check(add_layer(net, VECTOR_ELT(layers, i)));
@@ -52,14 +66,16 @@ SEXP R_network_new(SEXP bands, SEXP channels, SEXP outputs, SEXP layers, SEXP se
     return out;
 }
 
-SEXP R_network_from_config(SEXP space, SEXP values, SEXP bands, SEXP channels, SEXP outputs, SEXP seed)
+SEXP R_network_from_config(SEXP space, SEXP values, SEXP bands, SEXP channels, SEXP outputs,
+                           SEXP seed)
 {
     spt_network *net = NULL;
     SEXP config = PROTECT(config_make(handle_get(space, K_SPACE), values));
     SEXP out = PROTECT(handle_new(K_NETWORK));
-    int32_t status = spt_network_from_config(
-        session(), handle_get(config, K_CONFIG), whole_of(bands, "bands"), whole_of(channels, "channels"),
-        whole_of(outputs, "outputs"), (uint64_t)whole_of(seed, "seed"), &net);
+    int32_t status =
+        spt_network_from_config(session(), handle_get(config, K_CONFIG), whole_of(bands, "bands"),
+                                whole_of(channels, "channels"), whole_of(outputs, "outputs"),
+                                (uint64_t)whole_of(seed, "seed"), &net);
     made(out, net, status);
     UNPROTECT(2);
     return out;
@@ -156,7 +172,8 @@ static const float *floats_of(SEXP x, int64_t wanted, const char *name)
 /* y is n x t of R; float32, row by row here. */
 static const float *targets_of(SEXP y, int64_t n, int64_t t)
 {
-    if (TYPEOF(y) != REALSXP || XLENGTH(y) != n * t) Rf_error("'y' must have %.0f numbers", (double)(n * t));
+    if (TYPEOF(y) != REALSXP || XLENGTH(y) != n * t)
+        Rf_error("'y' must have %.0f numbers", (double)(n * t));
     float *values = (float *)R_alloc((size_t)(n * t) + 1, sizeof *values);
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < t; k++)
@@ -182,8 +199,8 @@ SEXP R_network_fit(SEXP network, SEXP x, SEXP y, SEXP outputs, SEXP weights, SEX
     spt_options *how = options_get(o);
     const int64_t n_train = XLENGTH(train), n_watch = Rf_xlength(watch);
     host_begin(&h, epoch, R_NilValue);
-    int32_t status = spt_network_fit(net, values, targets, w, n, rows, n_train, watched, n_watch, how,
-                                     host_epoch, &h, &r);
+    int32_t status = spt_network_fit(net, values, targets, w, n, rows, n_train, watched, n_watch,
+                                     how, host_epoch, &h, &r);
     host_leave(&h);
     check(status);
     SET_VECTOR_ELT(list, 0, number_new((double)r.epochs));

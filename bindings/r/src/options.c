@@ -25,22 +25,30 @@ SEXP options_make(SEXP values, int32_t (*make)(spt_ctx *, spt_options **))
     return x;
 }
 
-spt_options *options_get(SEXP x) { return handle_or_null(x, K_OPTIONS); }
+spt_options *options_get(SEXP x)
+{
+    return handle_or_null(x, K_OPTIONS);
+}
 
 static const struct {
     const char *name;
     int32_t (*make)(spt_ctx *, spt_options **);
 } makers[] = {
-    {"csv", spt_csv_options_new},           {"prep", spt_prep_options_new},
-    {"training", spt_training_options_new}, {"fit", spt_fit_options_new},
-    {"cv", spt_cv_options_new},             {"sampler", spt_sampler_options_new},
-    {"study", spt_study_options_new},       {"fanova", spt_fanova_options_new},
+    {"csv", spt_csv_options_new},
+    {"prep", spt_prep_options_new},
+    {"training", spt_training_options_new},
+    {"fit", spt_fit_options_new},
+    {"cv", spt_cv_options_new},
+    {"sampler", spt_sampler_options_new},
+    {"study", spt_study_options_new},
+    {"fanova", spt_fanova_options_new},
     {"ped", spt_ped_options_new},
 };
 
 SEXP R_options_describe(SEXP what)
 {
-    static const char *const names[] = {"name", "type", "default", "low", "high", "choices", "text", NULL};
+    static const char *const names[] = {"name", "type",    "default", "low",
+                                        "high", "choices", "text",    NULL};
     static const char *const types[] = {"", "number", "integer", "choice", "text"};
     const char *wanted = text_of(what, "what");
     spt_options *o = NULL;
@@ -66,9 +74,9 @@ SEXP R_options_describe(SEXP what)
         SET_STRING_ELT(VECTOR_ELT(list, 1), (R_xlen_t)i,
                        Rf_mkChar(info.type >= 1 && info.type <= 4 ? types[info.type] : ""));
         SET_STRING_ELT(VECTOR_ELT(list, 2), (R_xlen_t)i,
-                       numeric                      ? Rf_mkChar(number)
+                       numeric                     ? Rf_mkChar(number)
                        : info.default_text != NULL ? Rf_mkCharCE(info.default_text, CE_UTF8)
-                                                    : NA_STRING);
+                                                   : NA_STRING);
         REAL(VECTOR_ELT(list, 3))[i] = numeric ? info.low : NA_REAL;
         REAL(VECTOR_ELT(list, 4))[i] = numeric ? info.high : NA_REAL;
         SET_STRING_ELT(VECTOR_ELT(list, 5), (R_xlen_t)i,

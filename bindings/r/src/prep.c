@@ -42,7 +42,10 @@ SEXP prep_make(SEXP steps, SEXP channel_options)
     return x;
 }
 
-SEXP R_prep_new(SEXP steps, SEXP channel_options) { return prep_make(steps, channel_options); }
+SEXP R_prep_new(SEXP steps, SEXP channel_options)
+{
+    return prep_make(steps, channel_options);
+}
 
 SEXP R_prep_text(SEXP prep)
 {
@@ -69,14 +72,15 @@ SEXP R_prep_apply(SEXP prep, SEXP dataset)
 SEXP R_prep_channels(SEXP prep, SEXP dataset, SEXP mask)
 {
     spt_dataset *d = handle_get(dataset, K_DATASET);
-    const int64_t n = spt_dataset_rows(d), p = spt_dataset_bands(d), bits = whole_of(mask, "channels");
+    const int64_t n = spt_dataset_rows(d), p = spt_dataset_bands(d),
+                  bits = whole_of(mask, "channels");
     int64_t c = 0;
     for (int64_t b = bits; b > 0; b >>= 1)
         c += b & 1;
     if (n > INT_MAX || p > INT_MAX) Rf_error("more rows or bands than an R array can have");
     double *values = (double *)R_alloc((size_t)(n * p * (c > 0 ? c : 1)), sizeof *values);
-    check(spt_prep_channels(session(), handle_get(prep, K_PREP), d, (int32_t)bits, SPT_FLOAT64, values,
-                            n * p * c));
+    check(spt_prep_channels(session(), handle_get(prep, K_PREP), d, (int32_t)bits, SPT_FLOAT64,
+                            values, n * p * c));
     SEXP out = PROTECT(Rf_alloc3DArray(REALSXP, (int)n, (int)p, (int)c));
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < p; j++)
@@ -112,7 +116,8 @@ float *samples_of(SEXP x, int64_t *n, int64_t *p, int64_t *c)
 {
     SEXP dim = Rf_getAttrib(x, R_DimSymbol);
     if (TYPEOF(x) != REALSXP || Rf_xlength(dim) < 2 || Rf_xlength(dim) > 3)
-        Rf_error("'x' must be a numeric matrix (samples x bands) or array (samples x bands x channels)");
+        Rf_error(
+            "'x' must be a numeric matrix (samples x bands) or array (samples x bands x channels)");
     *n = INTEGER(dim)[0];
     *p = INTEGER(dim)[1];
     *c = Rf_xlength(dim) == 3 ? INTEGER(dim)[2] : 1;
@@ -153,7 +158,8 @@ SEXP R_scaler_new(SEXP mean, SEXP sd, SEXP bands, SEXP channels, SEXP mode)
     const int64_t p = whole_of(bands, "bands"), c = whole_of(channels, "channels");
     const int32_t code = scale_of(mode);
     const int64_t m = code == SPT_SCALE_CHANNEL ? c : p * c;
-    if (TYPEOF(mean) != REALSXP || TYPEOF(sd) != REALSXP) Rf_error("'mean' and 'sd' must be numbers");
+    if (TYPEOF(mean) != REALSXP || TYPEOF(sd) != REALSXP)
+        Rf_error("'mean' and 'sd' must be numbers");
     if (code != SPT_SCALE_NONE && (XLENGTH(mean) != m || XLENGTH(sd) != m))
         Rf_error("'mean' and 'sd' must have %.0f values each", (double)m);
     SEXP out = PROTECT(handle_new(K_SCALER));

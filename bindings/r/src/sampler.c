@@ -90,7 +90,8 @@ static SEXP propose_body(void *data)
     struct propose_call *c = data;
     SEXP trials = PROTECT(seen(c->trials));
     SEXP sequence = PROTECT(Rf_ScalarReal((double)c->sequence));
-    SEXP attempt = PROTECT(Rf_ScalarInteger(c->attempt)), seed = PROTECT(Rf_ScalarReal((double)c->seed));
+    SEXP attempt = PROTECT(Rf_ScalarInteger(c->attempt)),
+         seed = PROTECT(Rf_ScalarReal((double)c->seed));
     SEXP call = PROTECT(Rf_lang5(c->own->fn, trials, sequence, attempt, seed));
     SEXP values = PROTECT(Rf_eval(call, R_GlobalEnv));
     if (values == R_NilValue) {
@@ -103,15 +104,18 @@ static SEXP propose_body(void *data)
     return R_NilValue;
 }
 
-static int32_t on_propose(const spt_trials *trials, int64_t sequence, int32_t attempt, uint64_t seed,
-                          spt_config *config, void *user)
+static int32_t on_propose(const spt_trials *trials, int64_t sequence, int32_t attempt,
+                          uint64_t seed, spt_config *config, void *user)
 {
     struct propose_call c = {user, trials, sequence, attempt, SPT_ECALLBACK, seed, config};
     if (current == NULL) return SPT_ECALLBACK;
     return host_enter(current, propose_body, &c) ? c.status : SPT_ECALLBACK;
 }
 
-static void own_free(void *user) { free(user); }
+static void own_free(void *user)
+{
+    free(user);
+}
 
 SEXP R_sampler_host(SEXP space, SEXP fn, SEXP seed)
 {
@@ -156,7 +160,8 @@ SEXP R_sampler_propose(SEXP sampler, SEXP sequence)
     return list;
 }
 
-SEXP R_sampler_tell(SEXP sampler, SEXP space, SEXP sequence, SEXP values, SEXP state, SEXP loss, SEXP steps)
+SEXP R_sampler_tell(SEXP sampler, SEXP space, SEXP sequence, SEXP values, SEXP state, SEXP loss,
+                    SEXP steps)
 {
     static const char *const states[] = {"running", "complete", "pruned", "failed"};
     const char *text = text_of(state, "state");
@@ -176,7 +181,8 @@ SEXP R_sampler_densities(SEXP sampler, SEXP space, SEXP values)
 {
     double good = NAN, bad = NAN;
     SEXP config = PROTECT(config_make(handle_get(space, K_SPACE), values));
-    check(spt_sampler_densities(handle_get(sampler, K_SAMPLER), handle_get(config, K_CONFIG), &good, &bad));
+    check(spt_sampler_densities(handle_get(sampler, K_SAMPLER), handle_get(config, K_CONFIG), &good,
+                                &bad));
     SEXP x = Rf_allocVector(REALSXP, 2);
     REAL(x)[0] = good;
     REAL(x)[1] = bad;

@@ -75,7 +75,8 @@ void config_fill(spt_config *config, SEXP values)
         before = left;
         for (R_xlen_t i = 0; i < n; i++) {
             if (done[i]) continue;
-            done[i] = set_one(config, Rf_translateCharUTF8(STRING_ELT(names, i)), VECTOR_ELT(values, i)) >= 0;
+            done[i] = set_one(config, Rf_translateCharUTF8(STRING_ELT(names, i)),
+                              VECTOR_ELT(values, i)) >= 0;
             if (done[i])
                 left--;
             else
@@ -83,7 +84,8 @@ void config_fill(spt_config *config, SEXP values)
         }
     }
     if (left > 0) /* once more, for its words */
-        check(set_one(config, Rf_translateCharUTF8(STRING_ELT(names, failed)), VECTOR_ELT(values, failed)));
+        check(set_one(config, Rf_translateCharUTF8(STRING_ELT(names, failed)),
+                      VECTOR_ELT(values, failed)));
 }
 
 SEXP config_make(const spt_space *space, SEXP values)
@@ -202,7 +204,8 @@ SEXP R_space_add_number(SEXP space, SEXP name, SEXP range, SEXP log, SEXP is_int
 {
     spt_space *s = handle_get(space, K_SPACE);
     const char *text = text_of(name, "name");
-    if (TYPEOF(range) != REALSXP || XLENGTH(range) != 4) Rf_error("low, high, step and default are wanted");
+    if (TYPEOF(range) != REALSXP || XLENGTH(range) != 4)
+        Rf_error("low, high, step and default are wanted");
     const double *r = REAL(range);
     const int32_t by_log = Rf_asLogical(log) == 1;
     if (Rf_asLogical(is_int) == 1) {
@@ -210,7 +213,8 @@ SEXP R_space_add_number(SEXP space, SEXP name, SEXP range, SEXP log, SEXP is_int
             if (!(r[i] >= -9007199254740992.0 && r[i] <= 9007199254740992.0) ||
                 r[i] != (double)(int64_t)r[i])
                 Rf_error("'%s': spt_int() wants whole numbers", text);
-        check(spt_space_add_int(s, text, (int64_t)r[0], (int64_t)r[1], (int64_t)r[2], by_log, (int64_t)r[3]));
+        check(spt_space_add_int(s, text, (int64_t)r[0], (int64_t)r[1], (int64_t)r[2], by_log,
+                                (int64_t)r[3]));
     } else {
         check(spt_space_add_float(s, text, r[0], r[1], r[2], by_log, r[3]));
     }
@@ -225,9 +229,11 @@ SEXP R_space_add_choices(SEXP space, SEXP name, SEXP choices, SEXP value, SEXP o
     if (TYPEOF(choices) == LGLSXP)
         check(spt_space_add_bool(s, text, at));
     else if (Rf_asLogical(ordered) == 1)
-        check(spt_space_add_ordinal(s, text, texts_of(choices, "choices"), (int32_t)XLENGTH(choices), at));
+        check(spt_space_add_ordinal(s, text, texts_of(choices, "choices"),
+                                    (int32_t)XLENGTH(choices), at));
     else
-        check(spt_space_add_categorical(s, text, texts_of(choices, "choices"), (int32_t)XLENGTH(choices), at));
+        check(spt_space_add_categorical(s, text, texts_of(choices, "choices"),
+                                        (int32_t)XLENGTH(choices), at));
     return R_NilValue;
 }
 
@@ -250,7 +256,8 @@ SEXP R_space_condition(SEXP space, SEXP child, SEXP parent, SEXP op, SEXP values
 
 SEXP R_space_group(SEXP space, SEXP name, SEXP group)
 {
-    check(spt_space_set_group(handle_get(space, K_SPACE), text_of(name, "name"), text_of(group, "group")));
+    check(spt_space_set_group(handle_get(space, K_SPACE), text_of(name, "name"),
+                              text_of(group, "group")));
     return R_NilValue;
 }
 
@@ -261,17 +268,18 @@ SEXP R_space_forbid(SEXP space, SEXP parameter, SEXP op, SEXP values)
     if (parameter == R_NilValue)
         check(spt_space_forbid(s));
     else
-        check(spt_space_forbid_term(s, text_of(parameter, "parameter"), op_of(op), texts_of(values, "values"),
-                                    (int32_t)XLENGTH(values)));
+        check(spt_space_forbid_term(s, text_of(parameter, "parameter"), op_of(op),
+                                    texts_of(values, "values"), (int32_t)XLENGTH(values)));
     return R_NilValue;
 }
 
 SEXP R_space_about(SEXP space)
 {
-    static const char *const names[] = {"name", "type",    "low",   "high",      "step", "log",
+    static const char *const names[] = {"name",    "type",    "low",   "high",      "step", "log",
                                         "default", "choices", "group", "condition", NULL};
     static const char *const types[] = {"", "float", "int", "categorical", "ordinal", "bool"};
-    static const int kinds[] = {STRSXP, STRSXP, REALSXP, REALSXP, REALSXP, LGLSXP, STRSXP, VECSXP, STRSXP, STRSXP};
+    static const int kinds[] = {STRSXP, STRSXP, REALSXP, REALSXP, REALSXP,
+                                LGLSXP, STRSXP, VECSXP,  STRSXP,  STRSXP};
     const spt_space *s = handle_get(space, K_SPACE);
     const int n = (int)spt_space_count(s), nf = (int)spt_space_forbidden_count(s);
     SEXP all = PROTECT(Rf_allocVector(VECSXP, 3));
@@ -288,7 +296,8 @@ SEXP R_space_about(SEXP space)
         const int numeric = p.n_choices == 0;
         snprintf(number, sizeof number, "%.15g", p.value);
         SET_STRING_ELT(VECTOR_ELT(list, 0), i, Rf_mkCharCE(p.name, CE_UTF8));
-        SET_STRING_ELT(VECTOR_ELT(list, 1), i, Rf_mkChar(p.type >= 1 && p.type <= 5 ? types[p.type] : ""));
+        SET_STRING_ELT(VECTOR_ELT(list, 1), i,
+                       Rf_mkChar(p.type >= 1 && p.type <= 5 ? types[p.type] : ""));
         REAL(VECTOR_ELT(list, 2))[i] = numeric ? p.low : NA_REAL;
         REAL(VECTOR_ELT(list, 3))[i] = numeric ? p.high : NA_REAL;
         REAL(VECTOR_ELT(list, 4))[i] = numeric ? p.step : NA_REAL;

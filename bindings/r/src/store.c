@@ -58,8 +58,8 @@ SEXP R_store_import(SEXP store, SEXP path, SEXP space, SEXP study)
 
 SEXP R_store_copy(SEXP from, SEXP study, SEXP to, SEXP name)
 {
-    check(spt_store_copy(handle_get(from, K_STORE), text_or_null(study, "study"), handle_get(to, K_STORE),
-                         text_or_null(name, "name")));
+    check(spt_store_copy(handle_get(from, K_STORE), text_or_null(study, "study"),
+                         handle_get(to, K_STORE), text_or_null(name, "name")));
     return R_NilValue;
 }
 
@@ -112,7 +112,8 @@ static SEXP parameter_column(const spt_history *h, const spt_parameter_info *p, 
         else if (type == LGLSXP)
             LOGICAL(x)[i] = there ? v != 0 : NA_LOGICAL;
         else
-            SET_STRING_ELT(x, (R_xlen_t)i, there ? Rf_mkCharCE(spt_config_choice(c, p->name), CE_UTF8) : NA_STRING);
+            SET_STRING_ELT(x, (R_xlen_t)i,
+                           there ? Rf_mkCharCE(spt_config_choice(c, p->name), CE_UTF8) : NA_STRING);
     }
     UNPROTECT(1);
     return x;
@@ -149,10 +150,12 @@ static SEXP attributes_of(const spt_history *h, int64_t n)
     SET_VECTOR_ELT(list, 2, Rf_allocVector(STRSXP, total));
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; spt_history_attribute_key(h, i, k) != NULL; k++, at++) {
-            const char *key = spt_history_attribute_key(h, i, k), *text = spt_history_attribute(h, i, key);
+            const char *key = spt_history_attribute_key(h, i, k),
+                       *text = spt_history_attribute(h, i, key);
             INTEGER(VECTOR_ELT(list, 0))[at] = (int)i + 1;
             SET_STRING_ELT(VECTOR_ELT(list, 1), at, Rf_mkCharCE(key, CE_UTF8));
-            SET_STRING_ELT(VECTOR_ELT(list, 2), at, text != NULL ? Rf_mkCharCE(text, CE_UTF8) : NA_STRING);
+            SET_STRING_ELT(VECTOR_ELT(list, 2), at,
+                           text != NULL ? Rf_mkCharCE(text, CE_UTF8) : NA_STRING);
         }
     UNPROTECT(1);
     return list;
@@ -189,7 +192,8 @@ static SEXP records_of(const spt_history *h)
     int64_t n = 0;
     while (spt_history_record_key(h, n) != NULL)
         n++;
-    SEXP x = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)n)), names = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)n));
+    SEXP x = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)n)),
+         names = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)n));
     for (int64_t i = 0; i < n; i++) {
         const char *key = spt_history_record_key(h, i), *text = spt_history_record(h, key);
         SET_STRING_ELT(names, (R_xlen_t)i, Rf_mkCharCE(key, CE_UTF8));
@@ -203,10 +207,10 @@ static SEXP records_of(const spt_history *h)
 /* Everything in a history, by value. Indices count from 1; 0 is none. */
 SEXP R_history_all(SEXP history)
 {
-    static const char *const names[] = {"name",   "number",     "state",     "value",    "started",
-                                        "ended",  "params",     "attributes", "steps",    "records",
-                                        "best",   "confirmed",  "finished",  "repeated", "repeats_n",
-                                        "repeats_mean", "repeats_sd", "space", NULL};
+    static const char *const names[] = {
+        "name",       "number",       "state",      "value", "started",   "ended",    "params",
+        "attributes", "steps",        "records",    "best",  "confirmed", "finished", "repeated",
+        "repeats_n",  "repeats_mean", "repeats_sd", "space", NULL};
     const spt_history *h = handle_get(history, K_HISTORY);
     const int64_t n = spt_history_count(h);
     SEXP list = PROTECT(list_new(names));
@@ -225,8 +229,10 @@ SEXP R_history_all(SEXP history)
         REAL(VECTOR_ELT(list, 1))[i] = (double)t.number;
         SET_STRING_ELT(VECTOR_ELT(list, 2), (R_xlen_t)i, Rf_mkChar(spt_trial_state_name(t.state)));
         REAL(VECTOR_ELT(list, 3))[i] = ISNAN(t.value) ? NA_REAL : t.value;
-        SET_STRING_ELT(VECTOR_ELT(list, 4), (R_xlen_t)i, t.started[0] ? Rf_mkChar(t.started) : NA_STRING);
-        SET_STRING_ELT(VECTOR_ELT(list, 5), (R_xlen_t)i, t.ended[0] ? Rf_mkChar(t.ended) : NA_STRING);
+        SET_STRING_ELT(VECTOR_ELT(list, 4), (R_xlen_t)i,
+                       t.started[0] ? Rf_mkChar(t.started) : NA_STRING);
+        SET_STRING_ELT(VECTOR_ELT(list, 5), (R_xlen_t)i,
+                       t.ended[0] ? Rf_mkChar(t.ended) : NA_STRING);
         REAL(VECTOR_ELT(list, 14))[i] = (double)count;
         REAL(VECTOR_ELT(list, 15))[i] = count > 0 ? mean : NA_REAL;
         REAL(VECTOR_ELT(list, 16))[i] = count > 1 ? sd : NA_REAL;

@@ -65,7 +65,8 @@ SEXP R_study_enqueue(SEXP study, SEXP space, SEXP values, SEXP partly)
         names = texts_of(Rf_getAttrib(values, R_NamesSymbol), "names");
         n = (int32_t)XLENGTH(values);
     }
-    check(spt_study_enqueue(handle_get(study, K_STUDY), handle_get(config, K_CONFIG), names, n, &number));
+    check(spt_study_enqueue(handle_get(study, K_STUDY), handle_get(config, K_CONFIG), names, n,
+                            &number));
     UNPROTECT(1);
     return number_new((double)number);
 }
@@ -73,14 +74,16 @@ SEXP R_study_enqueue(SEXP study, SEXP space, SEXP values, SEXP partly)
 SEXP R_study_warm_start(SEXP study, SEXP from, SEXP k)
 {
     int64_t n = 0;
-    check(spt_study_warm_start(handle_get(study, K_STUDY), handle_get(from, K_HISTORY), whole_of(k, "k"), &n));
+    check(spt_study_warm_start(handle_get(study, K_STUDY), handle_get(from, K_HISTORY),
+                               whole_of(k, "k"), &n));
     return number_new((double)n);
 }
 
 SEXP R_study_confirm(SEXP study, SEXP k, SEXP repeats)
 {
     int64_t n = 0;
-    check(spt_study_confirm(handle_get(study, K_STUDY), whole_of(k, "k"), whole_of(repeats, "repeats"), &n));
+    check(spt_study_confirm(handle_get(study, K_STUDY), whole_of(k, "k"),
+                            whole_of(repeats, "repeats"), &n));
     return number_new((double)n);
 }
 
@@ -99,8 +102,8 @@ SEXP R_trial_about(SEXP trial)
 
 SEXP R_trial_report(SEXP trial, SEXP step, SEXP value)
 {
-    return Rf_ScalarInteger(check(spt_trial_report(handle_get(trial, K_TRIAL), whole_of(step, "step"),
-                                                   number_of(value, "value"))));
+    return Rf_ScalarInteger(check(spt_trial_report(
+        handle_get(trial, K_TRIAL), whole_of(step, "step"), number_of(value, "value"))));
 }
 
 SEXP R_trial_heartbeat(SEXP trial)
@@ -110,7 +113,8 @@ SEXP R_trial_heartbeat(SEXP trial)
 
 SEXP R_trial_should_prune(SEXP trial)
 {
-    return Rf_ScalarLogical(check(spt_trial_should_prune(handle_get(trial, K_TRIAL))) == SPT_PRUNED);
+    return Rf_ScalarLogical(check(spt_trial_should_prune(handle_get(trial, K_TRIAL))) ==
+                            SPT_PRUNED);
 }
 
 SEXP R_trial_attach(SEXP trial, SEXP key, SEXP value)
@@ -175,7 +179,7 @@ static int32_t on_objective(spt_trial *trial, double *loss, void *user)
      * another jump, says nothing about the configuration. */
     if (!done)
         return lent != R_NilValue && R_ExternalPtrProtected(lent) != R_NilValue ? SPT_ECALLBACK
-                                                                                 : SPT_STOP_HOST;
+                                                                                : SPT_STOP_HOST;
     *loss = c.loss;
     return c.status;
 }
@@ -188,8 +192,9 @@ struct event_call {
 
 static SEXP event_body(void *data)
 {
-    static const char *const names[] = {"kind",    "trial", "fold",   "folds",  "epoch", "epochs",     "loss",
-                                        "watched", "state", "params", "reason", "best",  "best_trial", NULL};
+    static const char *const names[] = {"kind",   "trial", "fold",       "folds", "epoch",
+                                        "epochs", "loss",  "watched",    "state", "params",
+                                        "reason", "best",  "best_trial", NULL};
     static const char *const kinds[] = {"", "trial_start", "epoch", "fold_end", "trial_end"};
     struct event_call *c = data;
     const spt_event *e = c->event;
@@ -206,7 +211,8 @@ static SEXP event_body(void *data)
     SET_VECTOR_ELT(list, 5, number_new((double)e->epochs));
     SET_VECTOR_ELT(list, 6, number_new(e->loss));
     SET_VECTOR_ELT(list, 7, number_new(e->watched));
-    SET_VECTOR_ELT(list, 8, text_new(e->kind == SPT_EVENT_TRIAL_END ? spt_trial_state_name(e->state) : NULL));
+    SET_VECTOR_ELT(
+        list, 8, text_new(e->kind == SPT_EVENT_TRIAL_END ? spt_trial_state_name(e->state) : NULL));
     SET_VECTOR_ELT(list, 9, fold ? R_NilValue : config_list(e->config));
     SET_VECTOR_ELT(list, 10, text_new(e->reason));
     SET_VECTOR_ELT(list, 11, number_new(e->best));
@@ -238,7 +244,8 @@ SEXP R_study_run(SEXP study, SEXP trials, SEXP seconds, SEXP objective, SEXP eve
     host_begin(&h, objective, events);
     host *before = host_current(&h);
     int32_t status = spt_study_set_events(s, on_event, &h, NULL);
-    if (status >= 0 && objective != R_NilValue) status = spt_study_set_objective(s, on_objective, &h, NULL);
+    if (status >= 0 && objective != R_NilValue)
+        status = spt_study_set_objective(s, on_objective, &h, NULL);
     if (status >= 0) {
         status = spt_study_run(s, n, limit);
         if (objective != R_NilValue) spt_study_set_objective(s, NULL, NULL, NULL);
@@ -308,7 +315,8 @@ SEXP R_study_ask_given(SEXP study, SEXP space, SEXP values)
     spt_trial *t = NULL;
     SEXP config = PROTECT(config_make(handle_get(space, K_SPACE), values));
     SEXP out = PROTECT(handle_new(K_TRIAL));
-    int32_t status = spt_study_ask_given(handle_get(study, K_STUDY), handle_get(config, K_CONFIG), &t);
+    int32_t status =
+        spt_study_ask_given(handle_get(study, K_STUDY), handle_get(config, K_CONFIG), &t);
     made(out, t, status);
     UNPROTECT(2);
     return out;
