@@ -4,7 +4,8 @@
 #
 #   sh tests/bindings/r/check.sh        BUILD=folder: where the library is built (build/)
 #
-# Needs r-base-dev, r-cran-testthat, r-cran-knitr, r-cran-rmarkdown, pandoc. SPECTUNE_VALGRIND=yes runs the tests of
+# Needs r-base-dev, r-cran-testthat, r-cran-knitr, r-cran-rmarkdown, pandoc, and for R CMD check itself devscripts
+# (checkbashisms) and qpdf, without which it warns of every package that has a configure script or a vignette. SPECTUNE_VALGRIND=yes runs the tests of
 # callbacks and handles under valgrind, too.
 set -eu
 cd "$(dirname "$0")/../../.."

@@ -78,11 +78,13 @@ test_that("the tool of the library gives the same numbers to the last bit", {
   skip_if(tool == "", "SPECTUNE_TOOL is not set")
   study <- tempfile(fileext = ".db")
   model <- tempfile(fileext = ".xml")
-  status <- system2(tool, c("tune", shQuote(tecator_file()), "--target fat --unit absorbance --test split=T --trials 22 --folds 3",
+  status <- system2(tool, c("tune", shQuote(tecator_file()), "--target fat --unit absorbance --test split=T --trials 8 --folds 3 --confirm 2:2 --decimate 2",
                             "--seed 5 --threads 2 --quiet --study", shQuote(study), "--model", shQuote(model)), stdout = FALSE)
   expect_identical(status, 0L)
-  fit <- spt_tune(tecator_frame(), "fat", unit = "absorbance", test = "split=T", trials = 22, folds = 3, seed = 5)
+  fit <- spt_tune(tecator_frame(), "fat", unit = "absorbance", test = "split=T", trials = 8, folds = 3, seed = 5, confirm = c(2, 2),
+                  prep = spt_prep(decimate = 2))
   theirs <- spt_history(study)
+  expect_identical(nrow(as.data.frame(fit)), 12L)
   expect_identical(fit$history$value, theirs$value)
   expect_identical(fit$history$params, theirs$params)
   expect_identical(fit$best$number, spt_best(theirs)$number)
