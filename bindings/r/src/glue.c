@@ -162,10 +162,28 @@ void *handle_or_null(SEXP x, kind k)
     return x == R_NilValue ? NULL : handle_get(x, k);
 }
 
+/* R's collector runs by what R has allocated, and an external pointer is small whatever hangs on
+ * it. So it is called when enough has been made outside. */
+static void pressure(SEXP x, void *p)
+{
+    static double bytes;
+    if (p == NULL) return;
+    if (R_ExternalPtrTag(x) == tag_of(K_DATASET))
+        bytes += (double)spt_dataset_rows(p) * (double)spt_dataset_bands(p) * 8;
+    else if (R_ExternalPtrTag(x) == tag_of(K_STORE))
+        bytes += 400e3; /* SQLite, with its page cache */
+    else if (R_ExternalPtrTag(x) != tag_of(K_CONFIG) && R_ExternalPtrTag(x) != tag_of(K_OPTIONS))
+        bytes += 40e3;
+    if (bytes < 64e6) return;
+    bytes = 0;
+    R_gc();
+}
+
 SEXP made(SEXP x, void *p, int32_t status)
 {
     R_SetExternalPtrAddr(x, p);
     check(status);
+    pressure(x, p);
     return x;
 }
 
