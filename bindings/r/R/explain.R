@@ -55,6 +55,19 @@ spt_local_importance <- function(x, values = NULL, ..., study = NULL) {
   frame
 }
 
+spt_interaction <- function(x, parameters, ..., study = NULL) {
+  history <- spt_history(x, study)
+  f <- .Call(C_fanova_new, history_handle(history), settings(...))
+  names <- .Call(C_space_about, space_handle(history$space))[[2]]$name
+  index <- match(parameters, names)
+  if (anyNA(index)) stop(sprintf("there is no parameter '%s'", parameters[is.na(index)][1]))
+  stats::setNames(.Call(C_fanova_subset, f, as.double(index - 1)), c("share", "sd", "error", "p_active"))
+}
+
+spt_trials_needed <- function(x, r2 = 0.8, ..., study = NULL) {
+  .Call(C_fanova_needed, history_handle(x, study), settings(...), r2)
+}
+
 spt_ped_importance <- function(x, ..., study = NULL) {
   history <- spt_history(x, study)
   names <- .Call(C_space_about, space_handle(history$space))[[2]]$name

@@ -278,8 +278,8 @@ SEXP R_dataset_folds(SEXP dataset, SEXP group, SEXP k, SEXP seed)
     spt_dataset *d = handle_get(dataset, K_DATASET);
     const int64_t n = spt_dataset_rows(d);
     SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)n));
-    check(spt_dataset_folds(session(), d, text_or_null(group, "group"), (int32_t)whole_of(k, "k"),
-                            (uint64_t)whole_of(seed, "seed"), INTEGER(out), n));
+    check(spt_dataset_folds(session(), d, text_or_null(group, "group"), small_of(k, "k"),
+                            seed_of(seed), INTEGER(out), n));
     for (int64_t i = 0; i < n; i++)
         INTEGER(out)[i] += 1;
     UNPROTECT(1);

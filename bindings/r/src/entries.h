@@ -26,6 +26,8 @@
     X(dataset_average, 2) \
     X(dataset_folds, 4) \
     X(fanova_new, 2) \
+    X(fanova_subset, 2) \
+    X(fanova_needed, 3) \
     X(fanova_all, 1) \
     X(fanova_curve, 2) \
     X(fanova_surface, 3) \

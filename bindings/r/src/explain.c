@@ -96,7 +96,7 @@ SEXP R_fanova_curve(SEXP fanova, SEXP index)
 {
     static const char *const names[] = {"x", "weight", "mean", "sd", "number", "at", "loss", NULL};
     const spt_fanova *f = handle_get(fanova, K_FANOVA);
-    const int32_t i = (int32_t)whole_of(index, "index");
+    const int32_t i = small_of(index, "index");
     int64_t n = 0, m = 0;
     spt_fanova_curve(session(), f, i, NULL, NULL, NULL, NULL, 0, &n);
     spt_fanova_points(f, i, NULL, NULL, NULL, 0, &m);
@@ -118,7 +118,7 @@ SEXP R_fanova_curve(SEXP fanova, SEXP index)
 SEXP R_fanova_surface(SEXP fanova, SEXP first, SEXP second)
 {
     const spt_fanova *f = handle_get(fanova, K_FANOVA);
-    const int32_t a = (int32_t)whole_of(first, "first"), b = (int32_t)whole_of(second, "second");
+    const int32_t a = small_of(first, "first"), b = small_of(second, "second");
     int64_t na = 0, nb = 0, n = 0;
     spt_fanova_curve(session(), f, a, NULL, NULL, NULL, NULL, 0, &na);
     spt_fanova_curve(session(), f, b, NULL, NULL, NULL, NULL, 0, &nb);
@@ -156,4 +156,33 @@ SEXP R_ped(SEXP history, SEXP settings, SEXP count)
                              &needed));
     UNPROTECT(2);
     return x;
+}
+
+/* The effect of 1 to 3 parameters together: c(share, sd, error, p_active). */
+SEXP R_fanova_subset(SEXP fanova, SEXP indices)
+{
+    spt_interaction e;
+    int64_t which[3];
+    if (TYPEOF(indices) != REALSXP || XLENGTH(indices) < 1 || XLENGTH(indices) > 3)
+        Rf_error("1 to 3 parameters are wanted");
+    for (R_xlen_t i = 0; i < XLENGTH(indices); i++)
+        which[i] = (int64_t)REAL(indices)[i];
+    spt_record_init(&e, sizeof e);
+    check(spt_fanova_subset(session(), handle_get(fanova, K_FANOVA), which, XLENGTH(indices), &e));
+    SEXP x = Rf_allocVector(REALSXP, 4);
+    REAL(x)[0] = e.share;
+    REAL(x)[1] = e.sd;
+    REAL(x)[2] = isnan(e.error) ? NA_REAL : e.error;
+    REAL(x)[3] = e.p_active;
+    return x;
+}
+
+SEXP R_fanova_needed(SEXP history, SEXP settings, SEXP r2)
+{
+    int64_t n = 0;
+    SEXP o = PROTECT(options_make(settings, spt_fanova_options_new));
+    check(spt_fanova_trials_needed(session(), handle_get(history, K_HISTORY), options_get(o),
+                                   number_of(r2, "r2"), &n));
+    UNPROTECT(1);
+    return number_new(n < 0 ? NA_REAL : (double)n);
 }

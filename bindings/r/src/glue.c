@@ -216,6 +216,20 @@ int64_t whole_of(SEXP x, const char *name)
     return (int64_t)v;
 }
 
+int32_t small_of(SEXP x, const char *name)
+{
+    const int64_t v = whole_of(x, name);
+    if (v < INT32_MIN || v > INT32_MAX) Rf_error("'%s' is out of range", name);
+    return (int32_t)v;
+}
+
+uint64_t seed_of(SEXP x)
+{
+    const int64_t v = whole_of(x, "seed");
+    if (v < 0) Rf_error("'seed' must be 0 or more");
+    return (uint64_t)v;
+}
+
 const char **texts_of(SEXP x, const char *name)
 {
     if (TYPEOF(x) != STRSXP) Rf_error("'%s' must be a character vector", name);

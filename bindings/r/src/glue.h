@@ -65,6 +65,8 @@ SEXP made(SEXP x, void *p, int32_t status);
 const char *text_of(SEXP x, const char *name);
 const char *text_or_null(SEXP x, const char *name);
 int64_t whole_of(SEXP x, const char *name);
+int32_t small_of(SEXP x, const char *name); /* whole, of 32 bits */
+uint64_t seed_of(SEXP x);
 double number_of(SEXP x, const char *name);
 const char **texts_of(SEXP x, const char *name); /* NA is NULL; memory of R_alloc */
 int64_t *rows_of(SEXP x);                        /* from 1 in R, from 0 here; R_alloc */

@@ -50,7 +50,7 @@ SEXP R_model_assemble(SEXP dataset, SEXP prep, SEXP mask, SEXP scaler, SEXP netw
         Rf_error("'target_mean' and 'target_sd' must be numbers, one per target");
     int32_t status = spt_model_assemble(
         session(), handle_get(dataset, K_DATASET), handle_or_null(prep, K_PREP),
-        (int32_t)whole_of(mask, "channels"), handle_or_null(scaler, K_SCALER),
+        small_of(mask, "channels"), handle_or_null(scaler, K_SCALER),
         handle_get(network, K_NETWORK), text_of(target, "target"),
         mean == R_NilValue ? NULL : REAL(mean), mean == R_NilValue ? NULL : REAL(sd),
         Rf_asLogical(log1p) == 1 ? SPT_TRANSFORM_LOG1P : SPT_TRANSFORM_NONE, &m);

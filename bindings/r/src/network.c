@@ -61,7 +61,7 @@ SEXP R_network_new(SEXP bands, SEXP channels, SEXP outputs, SEXP layers, SEXP se
     made(out, net, status);
     for (R_xlen_t i = 0; i < XLENGTH(layers); i++)
         check(add_layer(net, VECTOR_ELT(layers, i)));
-    check(spt_network_finish(net, (uint64_t)whole_of(seed, "seed")));
+    check(spt_network_finish(net, seed_of(seed)));
     UNPROTECT(1);
     return out;
 }
@@ -72,10 +72,9 @@ SEXP R_network_from_config(SEXP space, SEXP values, SEXP bands, SEXP channels, S
     spt_network *net = NULL;
     SEXP config = PROTECT(config_make(handle_get(space, K_SPACE), values));
     SEXP out = PROTECT(handle_new(K_NETWORK));
-    int32_t status =
-        spt_network_from_config(session(), handle_get(config, K_CONFIG), whole_of(bands, "bands"),
-                                whole_of(channels, "channels"), whole_of(outputs, "outputs"),
-                                (uint64_t)whole_of(seed, "seed"), &net);
+    int32_t status = spt_network_from_config(
+        session(), handle_get(config, K_CONFIG), whole_of(bands, "bands"),
+        whole_of(channels, "channels"), whole_of(outputs, "outputs"), seed_of(seed), &net);
     made(out, net, status);
     UNPROTECT(2);
     return out;

@@ -89,7 +89,7 @@ SEXP R_options_describe(SEXP what)
 
 SEXP R_threads(SEXP n)
 {
-    if (n != R_NilValue) check(spt_ctx_set_threads(session(), (int32_t)whole_of(n, "threads")));
+    if (n != R_NilValue) check(spt_ctx_set_threads(session(), small_of(n, "threads")));
     return Rf_ScalarInteger(spt_ctx_threads(session()));
 }
 

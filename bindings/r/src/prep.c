@@ -74,6 +74,7 @@ SEXP R_prep_channels(SEXP prep, SEXP dataset, SEXP mask)
     spt_dataset *d = handle_get(dataset, K_DATASET);
     const int64_t n = spt_dataset_rows(d), p = spt_dataset_bands(d),
                   bits = whole_of(mask, "channels");
+    if (bits < 1 || bits > SPT_CHANNEL_ALL) Rf_error("there are no such channels");
     int64_t c = 0;
     for (int64_t b = bits; b > 0; b >>= 1)
         c += b & 1;
@@ -96,8 +97,8 @@ SEXP R_prep_savgol(SEXP x, SEXP spacing, SEXP window, SEXP order, SEXP derivativ
     const int64_t n = Rf_nrows(x), p = Rf_ncols(x);
     double *row = (double *)R_alloc((size_t)(2 * p + 1), sizeof *row), *got = row + p;
     const double step = number_of(spacing, "spacing");
-    const int32_t w = (int32_t)whole_of(window, "window"), m = (int32_t)whole_of(order, "order"),
-                  k = (int32_t)whole_of(derivative, "derivative");
+    const int32_t w = small_of(window, "window"), m = small_of(order, "order"),
+                  k = small_of(derivative, "derivative");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)n, (int)p));
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < p; j++)

@@ -225,7 +225,7 @@ SEXP R_space_add_choices(SEXP space, SEXP name, SEXP choices, SEXP value, SEXP o
 {
     spt_space *s = handle_get(space, K_SPACE);
     const char *text = text_of(name, "name");
-    const int32_t at = (int32_t)whole_of(value, "default");
+    const int32_t at = small_of(value, "default");
     if (TYPEOF(choices) == LGLSXP)
         check(spt_space_add_bool(s, text, at));
     else if (Rf_asLogical(ordered) == 1)

@@ -35,11 +35,15 @@ tarball=$(ls "$work"/spectune_*.tar.gz)
 say "$(basename "$tarball") is built"
 passed=$((passed + 1))
 
+# A PostgreSQL server for the tests, where one is installed.
+server='python3 tests/postgres/server.py'
+$server true >/dev/null 2>&1 || server=
+
 # ---- R CMD check, both ways ----
 check()
 {
     mkdir "$work/$1"
-    R CMD check --as-cran --no-manual --output="$work/$1" "$tarball" >"$work/log" 2>&1 || {
+    $server R CMD check --as-cran --no-manual --output="$work/$1" "$tarball" >"$work/log" 2>&1 || {
         cat "$work/log" "$work/$1"/spectune.Rcheck/00install.out
         exit 1
     }
@@ -51,8 +55,9 @@ check()
     say "R CMD check, $1: $(grep '^Status' "$work/log")"
     passed=$((passed + 1))
 }
-SPECTUNE_BUNDLED=no SPECTUNE_TOOL=$build/examples/spectune/spectune check installed
-SPECTUNE_BUNDLED=yes SPECTUNE_TOOL= PKG_CONFIG_PATH= check bundled
+export SPECTUNE_TOOL="$build/examples/spectune/spectune" # the numbers of R are its numbers, in both builds
+SPECTUNE_BUNDLED=no check installed
+SPECTUNE_BUNDLED=yes PKG_CONFIG_PATH= check bundled
 ! ldd "$work/bundled/spectune.Rcheck/spectune/libs/spectune.so" | grep -q libspectune ||
     { echo 'the bundled build uses an installed library'; exit 1; }
 

@@ -125,8 +125,8 @@ test_that("studies leave their store and come back", {
 })
 
 test_that("PostgreSQL", {
-  url <- Sys.getenv("SPECTUNE_TEST_POSTGRES")
-  skip_if(url == "", "SPECTUNE_TEST_POSTGRES is not set")
+  url <- Sys.getenv("SPT_TEST_POSTGRES")
+  skip_if(url == "", "SPT_TEST_POSTGRES is not set")
   s <- spt_study(url, paste0("r-", Sys.getpid()), parabola())
   spt_run(s, 5, objective)
   expect_identical(nrow(as.data.frame(s)), 5L)
