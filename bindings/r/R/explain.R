@@ -120,12 +120,16 @@ plot.spt_importance <- function(x, y, which = NULL, n = 10, xlab = NULL, ylab = 
   if (!any(finite)) stop(sprintf("'%s' never exists in this space", which))
   discrete <- !all(is.na(d$label))
   band <- range(c(d$mean - d$sd, d$mean + d$sd)[c(finite, finite)])
-  graphics::plot(d$x, d$mean, type = if (discrete) "b" else "l", lwd = 2, col = "steelblue4", xlab = xlab, ylab = ylab, main = main,
+  graphics::plot(d$x, d$mean, type = if (discrete) "p" else "l", lwd = 2, pch = 19, cex = 1.4, col = "steelblue4", xlab = xlab, ylab = ylab, main = main,
                  log = if (isTRUE(c$log)) "x" else "", ylim = range(band, stats::quantile(c$points$loss, c(0, 0.8), na.rm = TRUE)),
-                 xaxt = if (discrete) "n" else "s", ...)
-  if (discrete) graphics::axis(1, d$x, d$label)
-  graphics::polygon(c(d$x, rev(d$x)), c(d$mean - d$sd, rev(d$mean + d$sd)), border = NA,
-                    col = grDevices::adjustcolor("steelblue4", 0.2))
+                 xaxt = if (discrete) "n" else "s", xlim = range(d$x) + if (discrete) c(-0.3, 0.3) else 0, ...)
+  if (discrete) {
+    graphics::axis(1, d$x, d$label)
+    graphics::segments(d$x, d$mean - d$sd, d$x, d$mean + d$sd, lwd = 2, col = "steelblue4")
+  } else {
+    graphics::polygon(c(d$x, rev(d$x)), c(d$mean - d$sd, rev(d$mean + d$sd)), border = NA,
+                      col = grDevices::adjustcolor("steelblue4", 0.2))
+  }
   graphics::points(c$points$x, c$points$loss, pch = 19, cex = 0.6, col = "grey50")
   invisible(x)
 }

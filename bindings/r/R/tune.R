@@ -142,7 +142,7 @@ tune_result <- function(call, cv, study, job, ended, ensemble, importance, seed)
   if (is.null(importance)) importance <- complete >= 15
   structure(list(call = call, target = job$target, model = model, best = best,
                  statistics = spt_statistics(predictions$observed, predictions$predicted), predictions = predictions,
-                 importance = if (isTRUE(importance)) spt_importance(history), history = history,
+                 importance = if (isTRUE(importance)) suppressMessages(spt_importance(history)), history = history,
                  dropped = attr(spt_rows(cv), "dropped"), ended = ended, seed = seed, store = study$store$url,
                  study = study, cv = cv),
             class = "spt_tune")
@@ -246,7 +246,7 @@ plot_predictions <- function(x, xlab = paste("observed", x$target), ylab = paste
                              pch = 19, col = grDevices::adjustcolor("steelblue4", 0.6), ...) {
   p <- x$predictions
   limits <- range(p$observed, p$predicted, na.rm = TRUE)
-  graphics::plot(p$observed, p$predicted, xlim = limits, ylim = limits, asp = 1, xlab = xlab, ylab = ylab, main = main, pch = pch,
+  graphics::plot(p$observed, p$predicted, xlim = limits, ylim = limits, xlab = xlab, ylab = ylab, main = main, pch = pch,
                  col = col, ...)
   graphics::abline(0, 1, col = "grey50")
   s <- x$statistics
