@@ -138,8 +138,10 @@ def test_trials():
 
 def test_the_measure_would_see_a_leak():
     leak = []
-    resident, heap, blocks = growth(lambda: leak.append(np.empty(600)))
-    assert resident > 2400 and heap > 4000 and blocks >= 1
+    _, heap, blocks = growth(lambda: leak.append(np.empty(600)))
+    assert heap > 4000 and blocks >= 1
+    # What the system sees grows when the holes that earlier tests left are full.
+    assert growth(lambda: leak.append(np.ones(40000)), 200)[0] > 100000
     assert growth(lambda: spectune._load.lib.spt_ctx_new(None, ctypes.byref(ctypes.c_void_p())))[1] > NOISE
 
 
