@@ -2,6 +2,7 @@
 #include "importance.h"
 
 #include <math.h>
+#include <spectune/experimental.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -150,19 +150,6 @@ SPT_API const char *spt_fanova_prior(const spt_fanova *fanova);
  * variance), NULL behind the last. Valid while the analysis is. */
 SPT_API const char *spt_fanova_warning(const spt_fanova *fanova, int64_t index);
 
-/** About how many trials would let the forest explain `r2` of what it did not see, from how much
- * better it is with all trials than with a half and a quarter of them (power law). An order of
- * magnitude; takes about as long as spt_fanova_new().
- *
- * @param r2      0.01 to 0.99
- * @param trials  the number; the present one if that is enough; -1: more trials do not help, or
- *                more than a hundred times as many would be needed
- * @return as spt_fanova_new()
- * @threads ctx
- */
-SPT_API int32_t spt_fanova_trials_needed(spt_ctx *ctx, const spt_history *history,
-                                         const spt_options *options, double r2, int64_t *trials);
-
 /* ---- curves -----------------------------------------------------------------------------------
  */
 
@@ -215,25 +202,6 @@ SPT_API int32_t spt_fanova_points(const spt_fanova *fanova, int64_t parameter, i
  */
 SPT_API int32_t spt_fanova_local(spt_ctx *ctx, const spt_fanova *fanova, const spt_config *config,
                                  double *share, double *sd, int64_t capacity, int64_t *needed);
-
-/** Knobs of PED-ANOVA: `target` (0.1): quantile of the good trials; `region` (1): quantile of the
- * trials they are compared with. */
-SPT_API int32_t spt_ped_options_new(spt_ctx *ctx, spt_options **out);
-
-/** PED-ANOVA (Watanabe, Bansal & Hutter 2023), in its conditional form: how differently each
- * parameter is distributed among the good trials and among all that have it (Pearson divergence).
- * No forest, no interactions, not shares of variance: another question than spt_fanova_new()'s.
- *
- * @param value     one per parameter of the space, at least 0; compare them with each other
- * @param capacity  of `value`; 0, or `value` NULL, to ask
- * @param needed    number of parameters, spt_space_count()
- * @return SPT_OK; SPT_EDATA: fewer than 2 good trials, or as many good ones as all; SPT_EINVAL,
- *         SPT_ECAPACITY, SPT_ENOMEM
- * @threads ctx
- */
-SPT_API int32_t spt_ped_importance(spt_ctx *ctx, const spt_history *history,
-                                   const spt_options *options, double *value, int64_t capacity,
-                                   int64_t *needed);
 
 #ifdef __cplusplus
 }

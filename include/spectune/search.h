@@ -117,16 +117,6 @@ SPT_API int32_t spt_sampler_tell(spt_sampler *sampler, int64_t sequence, const s
  * SPT_EBUSY, SPT_ENOMEM */
 SPT_API int32_t spt_sampler_propose(spt_sampler *sampler, int64_t sequence, spt_config **out);
 
-/** The natural logarithms of TPE's two densities at a configuration, as the trials told so far let
- * them be estimated: that of good and that of bad trials, in the measure of the scales on which
- * parameters are searched (mass for everything discrete). TPE ranks candidates by their difference,
- * of which the expected improvement is an increasing function (Bergstra et al. 2011).
- * @param log_good, log_bad  may be NULL
- * @return SPT_OK, SPT_EMISMATCH (another space), SPT_EUNSUPPORTED (not TPE), SPT_ENOMEM
- */
-SPT_API int32_t spt_sampler_densities(spt_sampler *sampler, const spt_config *config,
-                                      double *log_good, double *log_bad);
-
 #ifdef __cplusplus
 }
 #endif

@@ -133,12 +133,6 @@ SPT_API int32_t spt_study_ask(spt_study *study, spt_trial **out);
  * @return SPT_OK, or what spt_study_ask() returned for the first that could not be had
  */
 SPT_API int32_t spt_study_ask_many(spt_study *study, int64_t n, spt_trial **out, int64_t *got);
-/** The proposal of a trial made anew from what it saw, to compare with spt_history_config(). Takes
- * the sampler and the check of this study, which must be those of the trial.
- * @param number  of the trial, of any state
- * @param out     yours to free
- * @return SPT_OK, SPT_ENOTFOUND (no such trial; its configuration was given), ... */
-SPT_API int32_t spt_study_replay(spt_study *study, int64_t number, spt_config **out);
 /** A trial with a given configuration. */
 SPT_API int32_t spt_study_ask_given(spt_study *study, const spt_config *config, spt_trial **out);
 

@@ -13,6 +13,7 @@
 #include "../base/options.h"
 
 #include "spectune/explain.h"
+#include "spectune/experimental.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* How far an analysis is to be trusted. */
 #include "fanova.h"
+#include "spectune/experimental.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* A sampler in a host's hands: the host tells it the trials that a study would have shown it. */
 #include "tpe.h"
+#include "spectune/experimental.h"
 
 #include <string.h>
 

@@ -2,6 +2,7 @@
 #include "study.h"
 
 #include "../space/space.h"
+#include "spectune/experimental.h"
 
 #include <string.h>
 

@@ -3,6 +3,8 @@
  * headers. */
 #include "world.h"
 
+#include <spectune/experimental.h>
+
 static int nowhere, destroyed;
 static const double numbers[4096];
 static double numbers_out[4096];

@@ -55,6 +55,9 @@ def room_problems(root, room):
                 target = m.group(1)
             elif name == "spectune.h":
                 target = "spectune.h"
+            # Its declarations are of several rooms; a file that defines one must see it, a header need not.
+            if target == "experimental" and path.suffix == ".c":
+                target = None
             if target and target != room and target not in BELOW[room]:
                 out.append(f"{path.relative_to(root)}:{n}: {room} may not include {name}")
     header = root / "include/spectune" / f"{room}.h"

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 CYCLES = 10000
 #: Bytes a cycle that pass for noise; the smallest leak of a handle is larger.
 NOISE = 24
+#: Blocks of Python a cycle that do: an object that is not given up is one.
+BLOCKS = 0.3
 
 
 class Mallinfo(ctypes.Structure):
@@ -38,13 +40,16 @@ def used():
 
 
 def growth(cycle, cycles=CYCLES):
-    """What of each does not come back, per cycle."""
+    """What of each does not come back, per cycle: the smaller growth of two rounds, as a leak grows in both and a cache
+    that fills late (SQLite's, the allocator's) in one."""
     for _ in range(cycles // 5):
         cycle()
-    before = used()
-    for _ in range(cycles):
-        cycle()
-    return tuple((a - b) / cycles for a, b in zip(used(), before))
+    seen = [used()]
+    for _ in range(2):
+        for _ in range(cycles // 2):
+            cycle()
+        seen.append(used())
+    return tuple(min(b - a, c - b) / (cycles // 2) for a, b, c in zip(*seen))
 
 
 X, AXIS, Y = spectra(10, 20)
@@ -99,13 +104,13 @@ CASES = {
                                             ZeroDivisionError), 5),
     "model": (lambda k: Model.from_xml(k.xml).predict(X), 5),
     "predictor": (lambda k: k.model.predictor().one(X[0]), 1),
-    "store and study": (lambda k: Study(space=k.space), 10),
+    "store and study": (lambda k: Study(space=k.space), 4),
     "store": (lambda k: Store("memory:").studies, 5),
     "history": (lambda k: k.study.history()[3], 1),
     "sampler": (lambda k: Sampler.host(k.space, lambda *_: {}).propose(0), 1),
     "cross-validation": (lambda k: CrossValidation(k.dataset, "y", folds=2, group="g").rows(), 1),
     "importance": (lambda k: list(k.study.importance(trees=2, pairs=0)), 5),
-    "run that fails": (lambda k: fails(lambda: Study(space=k.space).run(2, objective=zero), ZeroDivisionError), 10),
+    "run that fails": (lambda k: fails(lambda: Study(space=k.space).run(2, objective=zero), ZeroDivisionError), 4),
 }
 
 
@@ -116,7 +121,7 @@ def test_nothing_leaks(kept, what):
     boxes = len(spectune._core._boxes)
     resident, heap, blocks = growth(lambda: cycle(kept), CYCLES // dear)
     print(f"{what}: per cycle {resident:.1f} bytes resident, {heap:.2f} allocated in C, {blocks:.3f} blocks of Python")
-    assert heap < NOISE and blocks < 0.05 and len(spectune._core._boxes) == boxes
+    assert heap < NOISE and blocks < BLOCKS and len(spectune._core._boxes) == boxes
     assert resident < NOISE * 10 * dear
 
 
@@ -133,8 +138,10 @@ def test_trials():
 
 def test_the_measure_would_see_a_leak():
     leak = []
-    resident, heap, blocks = growth(lambda: leak.append(np.empty(600)))
-    assert resident > 2400 and heap > 4000 and blocks >= 1
+    _, heap, blocks = growth(lambda: leak.append(np.empty(600)))
+    assert heap > 4000 and blocks >= 1
+    # What the system sees grows when the holes that earlier tests left are full.
+    assert growth(lambda: leak.append(np.ones(40000)), 200)[0] > 100000
     assert growth(lambda: spectune._load.lib.spt_ctx_new(None, ctypes.byref(ctypes.c_void_p())))[1] > NOISE
 
 

@@ -1,6 +1,8 @@
 /* Curves, surfaces, the trials beside them; local importance; PED-ANOVA. */
 #include "studies.h"
 
+#include <spectune/experimental.h>
+
 static spt_ctx *new_ctx(void)
 {
     spt_ctx *ctx = NULL;

@@ -1,6 +1,8 @@
 /* Importance from a study: the public calls. */
 #include "studies.h"
 
+#include <spectune/experimental.h>
+
 static spt_ctx *new_ctx(void)
 {
     spt_ctx *ctx = NULL;

@@ -3,6 +3,8 @@
 #include "failing.h"
 #include "studies.h"
 
+#include <spectune/experimental.h>
+
 static double loss(const spt_config *c)
 {
     return number(c, "a") * number(c, "b") + (number(c, "n") > 1.5 ? number(c, "c") : 0) +

@@ -3,6 +3,8 @@
  * looking at everybody, products are products, and every sum is a plain sum. */
 #include "histories.h"
 
+#include <spectune/experimental.h>
+
 static const char *const PRESETS[] = {"default", "bergstra2011", "hyperopt",
                                       "optuna3", "optuna5",      "watanabe2023"};
 enum { N_PRESETS = 6 };

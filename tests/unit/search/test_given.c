@@ -4,6 +4,8 @@
 
 #include "search/sobol.h"
 
+#include <spectune/experimental.h>
+
 typedef struct guest {
     spt_sampler *sampler;
     int mode, calls, destroyed;

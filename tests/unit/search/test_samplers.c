@@ -2,6 +2,8 @@
 #include "failing.h"
 #include "records.h"
 
+#include <spectune/experimental.h>
+
 /* The same trials and seed give the same proposal, also from a sampler made anew; another seed
  * another one. */
 START_TEST(determinism)

@@ -2,6 +2,8 @@
  * proposal can be made anew, and what a host may not do from its callbacks. */
 #include "studies.h"
 
+#include <spectune/experimental.h>
+
 enum { TRIALS = 20 };
 
 /* ---- a cross-validation with trials in flight ---- */

@@ -4,6 +4,8 @@
 #include "store/db.h"
 #include "tune/study.h"
 
+#include <spectune/experimental.h>
+
 enum { WORKERS = 3 };
 
 typedef struct worker {
