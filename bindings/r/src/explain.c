@@ -149,6 +149,8 @@ SEXP R_fanova_local(SEXP fanova, SEXP space, SEXP values, SEXP count)
 SEXP R_ped(SEXP history, SEXP settings, SEXP count)
 {
     const int64_t n = whole_of(count, "count");
+    MUST_BE_THERE(spt_ped_options_new);
+    MUST_BE_THERE(spt_ped_importance);
     int64_t needed = 0;
     SEXP o = PROTECT(options_make(settings, spt_ped_options_new));
     SEXP x = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)n));
@@ -180,6 +182,7 @@ SEXP R_fanova_subset(SEXP fanova, SEXP indices)
 SEXP R_fanova_needed(SEXP history, SEXP settings, SEXP r2)
 {
     int64_t n = 0;
+    MUST_BE_THERE(spt_fanova_trials_needed);
     SEXP o = PROTECT(options_make(settings, spt_fanova_options_new));
     check(spt_fanova_trials_needed(session(), handle_get(history, K_HISTORY), options_get(o),
                                    number_of(r2, "r2"), &n));

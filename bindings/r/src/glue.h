@@ -18,6 +18,19 @@
 #include <Rinternals.h>
 #include <setjmp.h>
 #include <spectune.h>
+#include <spectune/experimental.h>
+
+/* What is not settled may be missing in a library that is installed; the package is to load all the
+ * same. */
+#define MAY_BE_MISSING(name) extern __typeof__(name) name __attribute__((weak))
+#define MUST_BE_THERE(name) \
+    if (name == NULL)       \
+    Rf_error("the library that is installed (%s) has no " #name "()", spt_version())
+MAY_BE_MISSING(spt_sampler_densities);
+MAY_BE_MISSING(spt_study_replay);
+MAY_BE_MISSING(spt_fanova_trials_needed);
+MAY_BE_MISSING(spt_ped_options_new);
+MAY_BE_MISSING(spt_ped_importance);
 
 typedef enum kind {
     K_OPTIONS,

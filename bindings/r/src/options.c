@@ -54,7 +54,7 @@ SEXP R_options_describe(SEXP what)
     spt_options *o = NULL;
     SEXP x = PROTECT(handle_new(K_OPTIONS));
     for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++)
-        if (strcmp(wanted, makers[i].name) == 0) {
+        if (strcmp(wanted, makers[i].name) == 0 && makers[i].make != NULL) {
             int32_t status = makers[i].make(session(), &o);
             made(x, o, status);
         }

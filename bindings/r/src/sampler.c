@@ -180,6 +180,7 @@ SEXP R_sampler_tell(SEXP sampler, SEXP space, SEXP sequence, SEXP values, SEXP s
 SEXP R_sampler_densities(SEXP sampler, SEXP space, SEXP values)
 {
     double good = NAN, bad = NAN;
+    MUST_BE_THERE(spt_sampler_densities);
     SEXP config = PROTECT(config_make(handle_get(space, K_SPACE), values));
     check(spt_sampler_densities(handle_get(sampler, K_SAMPLER), handle_get(config, K_CONFIG), &good,
                                 &bad));

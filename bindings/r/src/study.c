@@ -325,6 +325,7 @@ SEXP R_study_ask_given(SEXP study, SEXP space, SEXP values)
 SEXP R_study_replay(SEXP study, SEXP number)
 {
     spt_config *c = NULL;
+    MUST_BE_THERE(spt_study_replay);
     SEXP x = PROTECT(handle_new(K_CONFIG));
     int32_t status = spt_study_replay(handle_get(study, K_STUDY), whole_of(number, "number"), &c);
     made(x, c, status);

@@ -70,7 +70,11 @@ Rscript -e 'x <- linking::minimise(40); cat("LinkingTo: lowest", x, "\n"); stopi
 passed=$((passed + 1))
 
 # ---- a long session ----
-SPECTUNE_GCTORTURE=${SPECTUNE_GCTORTURE:-100} Rscript "$here/stress.R" | tee "$work/stress"
+SPECTUNE_GCTORTURE=${SPECTUNE_GCTORTURE:-100} Rscript "$here/stress.R" >"$work/stress" 2>&1 || {
+    cat "$work/stress"
+    exit 1
+}
+cat "$work/stress"
 passed=$((passed + $(sed -n 's/^\([0-9]*\) passed, 0 failed$/\1/p' "$work/stress")))
 
 if [ "${SPECTUNE_VALGRIND:-no}" = yes ]; then
