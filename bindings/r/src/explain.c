@@ -9,8 +9,15 @@ SEXP R_fanova_new(SEXP history, SEXP settings)
     spt_fanova *f = NULL;
     SEXP o = PROTECT(options_make(settings, spt_fanova_options_new));
     SEXP out = PROTECT(handle_new(K_FANOVA));
-    int32_t status = spt_fanova_new(session(), handle_get(history, K_HISTORY), options_get(o), &f);
-    made(out, f, status);
+    spt_history *h = handle_get(history, K_HISTORY);
+    spt_options *how = options_get(o);
+    host around; /* for interrupts */
+    host_begin(&around, R_NilValue, R_NilValue);
+    int32_t status = spt_fanova_new(session(), h, how, &f);
+    R_SetExternalPtrAddr(out, f);
+    host_leave(&around);
+    check(status);
+    if (f == NULL) Rf_error("stopped: there is no result");
     UNPROTECT(2);
     return out;
 }

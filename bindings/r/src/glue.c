@@ -1,7 +1,9 @@
 /* Handles, errors, arguments, and calls that come back into R. See glue.h. */
 #include "glue.h"
 
+#include <R_ext/Utils.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +42,7 @@ static SEXP namespace(void)
     return env;
 }
 
-static void raise(int32_t status, const char *text)
+static void fail(int32_t status, const char *text)
 {
     SEXP code = PROTECT(Rf_ScalarInteger(status));
     SEXP name = PROTECT(text_new(spt_status_name(status)));
@@ -64,7 +66,7 @@ int32_t check(int32_t status)
 {
     if (status < 0) {
         const char *text = spt_ctx_last_error(session());
-        raise(status, text[0] != '\0' ? text : spt_status_text(status));
+        fail(status, text[0] != '\0' ? text : spt_status_text(status));
     }
     warnings_flush();
     return status;
@@ -72,7 +74,7 @@ int32_t check(int32_t status)
 
 int32_t check_plain(int32_t status)
 {
-    if (status < 0) raise(status, spt_status_text(status));
+    if (status < 0) fail(status, spt_status_text(status));
     return status;
 }
 
@@ -283,13 +285,71 @@ SEXP list_new(const char *const *names)
 
 /* ---- calls that come back into R ---- */
 
+/* While the library works, or waits for other workers, R does not look for interrupts. So the
+ * signal asks the library to stop, and R's own handler notes it as always. While R code runs it is
+ * R's affair alone. */
+static struct {
+    int depth;
+    volatile sig_atomic_t inside, asked; /* R code is running; the library was asked to stop */
+#ifndef _WIN32
+    struct sigaction before;
+#endif
+} interrupts;
+
+#ifndef _WIN32
+static void on_signal(int number)
+{
+    if (!interrupts.inside) {
+        interrupts.asked = 1;
+        spt_ctx_stop(state.ctx);
+    }
+    interrupts.before.sa_handler(number);
+}
+#endif
+
+static void interrupts_watch(host *h)
+{
+    h->inside = interrupts.inside;
+    interrupts.inside = 0;
+    if (interrupts.depth++ > 0) return;
+    interrupts.asked = 0;
+#ifndef _WIN32
+    struct sigaction ours;
+    sigaction(SIGINT, NULL, &interrupts.before);
+    if ((interrupts.before.sa_flags & SA_SIGINFO) || interrupts.before.sa_handler == SIG_DFL ||
+        interrupts.before.sa_handler == SIG_IGN)
+        return;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_handler = on_signal;
+    ours.sa_flags = SA_RESTART;
+    sigemptyset(&ours.sa_mask);
+    sigaction(SIGINT, &ours, NULL);
+#endif
+}
+
+/* Whether an interrupt is to go on now. */
+static int interrupts_unwatch(host *h)
+{
+    interrupts.inside = h->inside;
+    interrupts.depth--;
+#ifndef _WIN32
+    if (interrupts.depth == 0) sigaction(SIGINT, &interrupts.before, NULL);
+#endif
+    if (!interrupts.asked) return 0;
+    interrupts.asked = 0;
+    spt_ctx_clear_stop(state.ctx);
+    return 1;
+}
+
 void host_begin(host *h, SEXP fn, SEXP events)
 {
+    session();
     h->fn = fn;
     h->events = events;
     h->jumped = 0;
     h->token = PROTECT(R_MakeUnwindCont());
     h->lent = PROTECT(Rf_allocVector(VECSXP, 1));
+    interrupts_watch(h);
 }
 
 static void on_jump(void *where, Rboolean jump)
@@ -302,11 +362,14 @@ int host_enter(host *h, SEXP (*body)(void *), void *data)
     jmp_buf where;
     if (h->jumped) return 0;
     if (setjmp(where)) {
+        interrupts.inside = 0;
         h->jumped = 1;
         spt_ctx_stop(session()); /* until host_leave() */
         return 0;
     }
+    interrupts.inside = 1;
     R_UnwindProtect(body, data, on_jump, &where, h->token);
+    interrupts.inside = 0;
     SETCAR(h->token, R_NilValue); /* else it keeps the value alive */
     return 1;
 }
@@ -314,10 +377,13 @@ int host_enter(host *h, SEXP (*body)(void *), void *data)
 void host_leave(host *h)
 {
     SEXP token = h->token;
+    const int interrupted = interrupts_unwatch(h);
     UNPROTECT(2);
-    if (!h->jumped) return;
-    spt_ctx_clear_stop(session());
-    R_ContinueUnwind(token);
+    if (h->jumped) {
+        spt_ctx_clear_stop(session());
+        R_ContinueUnwind(token);
+    }
+    if (interrupted) R_CheckUserInterrupt();
 }
 
 int32_t host_answer(SEXP value)

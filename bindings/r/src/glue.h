@@ -107,13 +107,15 @@ typedef struct host {
     SEXP fn;     /* objective, check, event or epoch function; NULL in R for none */
     SEXP events; /* of a run */
     int jumped;
+    int inside; /* what it was in the call around this one */
 } host;
 
 /* Protects two things. */
 void host_begin(host *h, SEXP fn, SEXP events);
 /* Run body(data), which may call R. 0 when it jumped; nothing is run after that. */
 int host_enter(host *h, SEXP (*body)(void *), void *data);
-/* When the library has returned: unprotects, and goes on with the jump that was held back. */
+/* When the library has returned: unprotects, and goes on with the jump that was held back, or with
+ * the interrupt that came while no R code was running. */
 void host_leave(host *h);
 /* Epoch function of everything that trains: lets users interrupt, calls h->fn. */
 int32_t host_epoch(const spt_epoch *epoch, void *user);

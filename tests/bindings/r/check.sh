@@ -18,7 +18,7 @@ passed=0
 began=$(date +%s)
 say() { printf '%s (after %d s)\n' "$*" $(($(date +%s) - began)); }
 
-export MAKEFLAGS="${MAKEFLAGS:--j2}" _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_=FALSE OMP_NUM_THREADS=2
+export MAKEFLAGS="${MAKEFLAGS:--j2}" _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_=FALSE OMP_NUM_THREADS=2 NOT_CRAN=true
 # Flags that Debian's R itself is built with, and so compiles every package with: not the package's.
 export _R_CHECK_COMPILATION_FLAGS_KNOWN_='-Wformat -Werror=format-security -Wdate-time'
 

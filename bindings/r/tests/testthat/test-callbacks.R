@@ -80,6 +80,19 @@ test_that("interrupts", {
   expect_identical(as.data.frame(s)$reason, c(NA, "stopped"))
 })
 
+test_that("interrupts while the library waits for somebody else's trial", {
+  skip_on_os("windows")
+  skip_on_cran()
+  s <- study()
+  theirs <- spt_ask(s)
+  system(sprintf("(sleep 1; kill -INT %d) >/dev/null 2>&1 &", Sys.getpid()))
+  began <- proc.time()[["elapsed"]]
+  expect_identical(tryCatch(spt_run(s, 1, fine), interrupt = function(i) "interrupted"), "interrupted")
+  expect_lt(proc.time()[["elapsed"]] - began, 30)
+  spt_tell(theirs, 1)
+  expect_identical(spt_run(s, 3, fine), "SPT_STOP_TRIALS")
+})
+
 test_that("errors in events and samplers and checks", {
   s <- study()
   expect_error(spt_run(s, 5, fine, callback = function(e) if (e$trial == 1) stop("event")), "event")
