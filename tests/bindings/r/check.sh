@@ -19,8 +19,6 @@ began=$(date +%s)
 say() { printf '%s (after %d s)\n' "$*" $(($(date +%s) - began)); }
 
 export MAKEFLAGS="${MAKEFLAGS:--j2}" _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_=FALSE OMP_NUM_THREADS=2 NOT_CRAN=true
-# Flags that Debian's R itself is built with, and so compiles every package with: not the package's.
-export _R_CHECK_COMPILATION_FLAGS_KNOWN_='-Wformat -Werror=format-security -Wdate-time'
 
 # ---- a library that is installed: in a place of its own ----
 DESTDIR=$work/root meson install -C "$build" --no-rebuild >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
