@@ -47,10 +47,9 @@ tune_data <- function(x, y, wavelength, unit, axis_unit, group, test, folds, na.
       stop("'unit' is missing: \"absorbance\" (log10(1/R)), \"reflectance\" (0 to 1) or \"percent-reflectance\"", call. = FALSE)
     }
     found <- spectra_of(x, wavelength)
-    if (target == "y" && is.null(found$rest[["y"]]) || !is.character(y)) found$rest <- NULL
     n <- nrow(found$matrix)
-    rest <- as.list(found$rest)
-    if (is.data.frame(x) && is.character(y) && !y %in% names(rest)) {
+    rest <- Filter(function(v) is.atomic(v) && is.null(dim(v)), as.list(found$rest))
+    if (is.character(y) && length(y) == 1 && !y %in% names(rest)) {
       stop(sprintf("there is no column '%s' beside the spectra", y), call. = FALSE)
     }
     row <- seq_len(n)

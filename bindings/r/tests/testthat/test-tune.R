@@ -47,8 +47,13 @@ test_that("missing values, groups, test rows and folds", {
   p <- as.data.frame(fit, what = "predictions")
   expect_equal(p$observed, y[rows])
   expect_true(all(tapply(p$fold, group[rows], function(f) length(unique(f)) <= 1), na.rm = TRUE))
+  # columns beside the spectra can be named, wherever y comes from
+  fit <- spt_tune(tecator_frame(), tecator_frame()$protein, unit = "absorbance", trials = 1, folds = 2, test = "split=T", group = "fat",
+                  epochs = 5, prep = spt_prep(decimate = 4))
+  expect_identical(nobs(fit), 172L)
+  expect_match(fit$dropped, "43 rows: test, split = T")
+  expect_error(spt_tune(tecator_frame()$spc, "fat", unit = "absorbance"), "no column 'fat'")
   folds <- rep(c("a", "b", NA), 24)
-  fit <- quick(confirm = 0)
   own <- spt_tune(tecator_frame()[seq(1, 215, 3), ], "fat", unit = "absorbance", trials = 1, folds = folds, epochs = 5, prep = spt_prep(decimate = 4))
   expect_identical(nobs(own), 48L)
 })
