@@ -77,7 +77,7 @@ passed=$((passed + $(sed -n 's/^\([0-9]*\) passed, 0 failed$/\1/p' "$work/stress
 
 if [ "${SPECTUNE_VALGRIND:-no}" = yes ]; then
     for suite in callbacks handles; do
-        R -d 'valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 --suppressions='"$here/valgrind.supp" \
+        R -d 'valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99' \
             --vanilla --no-echo -e "library(testthat); library(spectune); test_file('bindings/r/tests/testthat/test-$suite.R', stop_on_failure = TRUE, reporter = 'minimal')" \
             >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
         say "valgrind: $suite"
