@@ -141,8 +141,8 @@ START_TEST(refused)
     FAILS(ctx, SPT_EINVAL, "trial_seconds", spt_options_set_number(o, "trial_seconds", -1));
     OK(ctx, spt_study_set_options(study, NULL));
     ck_assert_int_eq(spt_study_set_options(NULL, o), SPT_EINVAL);
-    ck_assert_int_eq(spt_study_options_new(NULL, &o), SPT_EINVAL);
     spt_options_free(o);
+    ck_assert_int_eq(spt_study_options_new(NULL, &o), SPT_EINVAL);
     spt_study_free(study);
     spt_store_free(store);
     spt_space_free(space);
