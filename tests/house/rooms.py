@@ -5,6 +5,7 @@ small enough to read, every file of a room is built, every room has its page.
 usage: rooms.py SOURCE-FOLDER"""
 import pathlib
 import re
+import subprocess
 import sys
 
 # What a room may stand on; the layers of doc/conventions.md.
@@ -86,8 +87,22 @@ def long_functions(path):
             start = None
 
 
+TOP = {"meson.build", "lib", "include", "examples", "tests", "doc", "bindings", "pkgconfig", "COPYING", "meson_options.txt", "pyproject.toml", "README.md"}
+
+
+def strangers(root):
+    """What is kept at the top of the tree and has no place there. What a user leaves lying there is none of ours."""
+    try:
+        kept = subprocess.run(["git", "-C", str(root), "ls-files"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [f"{name} lies at the top" for name in sorted({line.strip('"').split("/")[0] for line in kept.splitlines()})
+            if name not in TOP and not name.startswith(".")]
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
+    check("the top of the tree has its rooms and no others", strangers(root))
     for room in BELOW:
         check(f"{room} includes only rooms below it", room_problems(root, room))
         check(f"{room}: every file is built", unbuilt(root, root / "lib" / room))
