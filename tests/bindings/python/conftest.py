@@ -1,5 +1,6 @@
 """Data for the tests of the Python package. They run against the installed package."""
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 import spectune
 
 ROOT = Path(__file__).resolve().parents[3]
+
+# A program that was started in the background ignores SIGINT, and then no test of Ctrl-C would end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
