@@ -20,9 +20,10 @@ enum { SPT__STORE_FORMAT = 1 };
 /* A store that Optuna made has no such table. */
 #define SPT__BLOCKS_TABLE "spectune_blocks"
 
-/* Of spt_trial_state, as databases have them. */
+/* States as databases have them: "RUNNING". Of a word that is none: -1. */
 enum { SPT__STATES = 5 };
-extern const char *const spt__state_words[SPT__STATES];
+const char *spt__state_word(int32_t state);
+int32_t spt__state_of_word(const char *word);
 
 enum { SPT__DB_PATIENCE = 60 /* seconds that a lock is waited for */ };
 

@@ -114,18 +114,6 @@ const spt__item *spt__image_find(const spt__image *image, spt__image_list list, 
     return NULL;
 }
 
-const char *spt__state_word(int32_t state)
-{
-    return state >= 0 && state < 5 ? spt__state_words[state] : "FAIL";
-}
-
-int32_t spt__state_of_word(const char *word)
-{
-    for (int32_t i = 0; word != NULL && i < 5; i++)
-        if (strcmp(spt__state_words[i], word) == 0) return i;
-    return -1;
-}
-
 static const char *const directions[][2] = {
     {"minimize", "MINIMIZE"}, {"maximize", "MAXIMIZE"}, {"not_set", "NOT_SET"}};
 

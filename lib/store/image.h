@@ -66,10 +66,6 @@ int32_t spt__image_read(spt_store *s, const char *study, bool blocks, spt__image
 /* Make a study of it, in one transaction; SPT_EBUSY if there is one of that name. */
 int32_t spt__image_write(spt_store *s, spt__image *image);
 
-/* Optuna's words for states and the like: "RUNNING". -1: no such word. */
-const char *spt__state_word(int32_t state);
-int32_t spt__state_of_word(const char *word);
-
 /* "minimize" and Optuna's "MINIMIZE". An unknown word stays as it is; an unknown name: NULL. */
 const char *spt__direction_name(const char *word);
 const char *spt__direction_word(const char *name);

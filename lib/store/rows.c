@@ -40,9 +40,8 @@ const char *spt__row_text(const spt__row *row, const char *key)
 
 static int32_t state_of(const char *text)
 {
-    for (int32_t i = 0; text != NULL && i < SPT__STATES; i++)
-        if (strcmp(spt__state_words[i], text) == 0) return i;
-    return SPT_TRIAL_FAILED;
+    const int32_t state = spt__state_of_word(text);
+    return state >= 0 ? state : SPT_TRIAL_FAILED;
 }
 
 /* A value that Optuna keeps as a number and a word for what is not one. */

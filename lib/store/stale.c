@@ -131,8 +131,12 @@ static int32_t sweep_body(spt_store *s, void *arg)
     sweep->failed = 0;
     SPT__TRY(spt__db_lock_study(s, sweep->study));
     while ((status = next_stale(s, sweep, &id)) > 0) {
-        SPT__TRY(fail_one(s, sweep, id));
-        sweep->failed++;
+        const spt__err before = s->ctx->err;
+        status = fail_one(s, sweep, id);
+        if (status < 0 && status != SPT_EBUSY) return status;
+        /* Its worker was only silent, and has told it between our look and now. */
+        if (status == SPT_EBUSY) s->ctx->err = before;
+        sweep->failed += status >= 0;
     }
     return status;
 }

@@ -7,8 +7,19 @@
 #include <math.h>
 #include <string.h>
 
-const char *const spt__state_words[SPT__STATES] = {"RUNNING", "COMPLETE", "PRUNED", "FAIL",
-                                                   "WAITING"};
+static const char *const words[SPT__STATES] = {"RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"};
+
+const char *spt__state_word(int32_t state)
+{
+    return state >= 0 && state < SPT__STATES ? words[state] : "FAIL";
+}
+
+int32_t spt__state_of_word(const char *word)
+{
+    for (int32_t i = 0; word != NULL && i < SPT__STATES; i++)
+        if (strcmp(words[i], word) == 0) return i;
+    return -1;
+}
 
 const char *spt_trial_state_name(int32_t state)
 {
@@ -443,7 +454,7 @@ static int32_t finish_body(spt_store *s, void *arg)
     if (e->state == SPT_TRIAL_COMPLETE) SPT__TRY(put_fold_scores(s, e->id));
     spt__utc(now);
     return spt__db_run(s, "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?",
-                       "tti", spt__state_words[e->state], now, e->id);
+                       "tti", spt__state_word(e->state), now, e->id);
 }
 
 int32_t spt__store_trial_finish(spt_store *s, int64_t id, spt__finish *f)
